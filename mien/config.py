@@ -1,0 +1,84 @@
+"""Configuration: strict, frozen pydantic models read from YAML with `key=value` overrides.
+
+A component's config class stands beside the component; this file only knows how such classes are read and written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mien.types import MienError
+
+
+class Config(BaseModel):
+    """A config: unknown keys are errors, values do not change after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+C = TypeVar("C", bound=Config)
+
+
+def load_config(cls: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
+    """The config in the YAML file `path`, with `a.b=value` overrides (values are YAML) applied to it."""
+    if not path.is_file():
+        raise MienError(f"no config file at {path}; the repository's examples are in configs/")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise MienError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise MienError(f"{path} must hold a mapping of keys to values, not a {type(data).__name__}")
+    for override in overrides:
+        _apply(data, override)
+    return validate(cls, data, source=str(path))
+
+
+def validate(cls: type[C], data: Mapping[str, Any], *, source: str) -> C:
+    """`data` as a `cls`; what does not fit is named with its path, value and the reason."""
+    try:
+        return cls.model_validate(data)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_describe(e)}" for e in error.errors())
+        raise MienError(f"{source} does not describe a {cls.__name__}:\n{problems}") from None
+
+
+def dump_yaml(config: Config) -> str:
+    """The config with every default spelled out; `load_config` reads it back to an equal one."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise MienError(f"override {override!r} is not of the form key=value (say optim.lr=1e-3)")
+    *parents, leaf = key.split(".")
+    node = data
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise MienError(f"override {override!r}: {parent} is a value ({child!r}), not a group of keys")
+        node = child
+    node[leaf] = _value(value)
+
+
+def _value(text: str) -> Any:
+    value = yaml.safe_load(text)
+    if isinstance(value, str):  # YAML 1.1 reads 1e-3 as a string
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _describe(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "(the whole)"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: no such key (value {error['input']!r}); remove it or check its spelling"
+    return f"{where}: {error['msg']} (value {error['input']!r})"

@@ -1,0 +1,204 @@
+"""The project's vocabulary: frozen records that cross file boundaries, and the names they speak of.
+
+Conventions, everywhere: times are seconds (float); boxes are absolute pixels of the frame as it is
+displayed (after its rotation flag), `x0 y0 x1 y1`, half-open; images are RGB uint8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, UInt8
+from torch import Tensor
+
+EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
+"""The seven utterance emotions of EmotionCLIP (§3.3), in the order of every 7-vector here."""
+
+CATEGORIES = (
+    "Peace", "Affection", "Esteem", "Anticipation", "Engagement", "Confidence", "Happiness", "Pleasure",
+    "Excitement", "Surprise", "Sympathy", "Doubt/Confusion", "Disconnection", "Fatigue", "Embarrassment",
+    "Yearning", "Disapproval", "Aversion", "Annoyance", "Anger", "Sensitivity", "Sadness", "Disquietment",
+    "Fear", "Pain", "Suffering",
+)  # fmt: skip
+"""The 26 emotional categories of BoLD and EMOTIC, in BoLD's column order."""
+
+
+class MienError(Exception):
+    """Something the user can mend; the message names the value and the remedy."""
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caption:
+    """One subtitle line as it stands in the file, markup removed."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sentence:
+    """One spoken sentence with its time."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+# ── pictures ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detections:
+    """What a detector found in one frame, in that frame's pixels, highest score first."""
+
+    xyxy: Float32[np.ndarray, "n 4"]
+    score: Float32[np.ndarray, "n"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxTable:
+    """The persons of a whole video, one row a person and frame, sorted by frame.
+
+    `xyxy` is in pixels of the *source* video as displayed. `track` numbers a person through the video, -1 where
+    unknown. `speaking` is true where that person is known to be the one who speaks.
+    """
+
+    frame: Int32[np.ndarray, "n"]
+    xyxy: Float32[np.ndarray, "n 4"]
+    score: Float32[np.ndarray, "n"]
+    track: Int32[np.ndarray, "n"]
+    speaking: Bool[np.ndarray, "n"]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoInfo:
+    """What a frame store knows of the video it was made from.
+
+    `width`, `height` are the stored frames'; `source_width`, `source_height` the video's as displayed.
+    """
+
+    source: str
+    source_width: int
+    source_height: int
+    source_duration_s: float
+    width: int
+    height: int
+    fps: float
+    num_frames: int
+
+
+# ── samples ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clip:
+    """One line of a store's index: a stretch of a video and what is said in it.
+
+    Frames `start_frame` to `end_frame` (half-open) of `video` in the store. `sentiment_logits` are unnormalised
+    scores over `EMOTIONS`. `person_share` is the share of the frames that show at least one person.
+    """
+
+    id: str
+    video: str
+    start_frame: int
+    end_frame: int
+    start_s: float
+    end_s: float
+    text: str
+    sentiment_logits: tuple[float, ...]
+    person_share: float
+
+    @property
+    def num_frames(self) -> int:
+        return self.end_frame - self.start_frame
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    """What annotators say of one clip; whatever a benchmark does not have is None.
+
+    `category` indexes the benchmark's classes; `scores` is one number in [0, 1] a class (multi-label);
+    `vad` is valence, arousal, dominance on the benchmark's own scale.
+    """
+
+    category: int | None = None
+    scores: tuple[float, ...] | None = None
+    vad: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabeledClip:
+    """One benchmark sample: a stretch of a video of a store, and its labels."""
+
+    clip: Clip
+    labels: Labels
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipBatch:
+    """What a method is given: B clips of T frames, and what is said in them.
+
+    `boxes` are the subjects' boxes in pixels of `frames`, padded to K a frame with empty boxes (all zero).
+    `token_ids` are padded to the longest text of the batch with the tokenizer's end-of-text id.
+    """
+
+    frames: UInt8[Tensor, "b t 3 h w"]
+    boxes: Float[Tensor, "b t k 4"]
+    token_ids: Int64[Tensor, "b l"]
+    sentiment_logits: Float[Tensor, "b 7"]
+    ids: tuple[str, ...]
+
+    def to(self, device: str) -> ClipBatch:
+        return ClipBatch(
+            frames=self.frames.to(device, non_blocking=True),
+            boxes=self.boxes.to(device, non_blocking=True),
+            token_ids=self.token_ids.to(device, non_blocking=True),
+            sentiment_logits=self.sentiment_logits.to(device, non_blocking=True),
+            ids=self.ids,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepOutput:
+    """What a method returns: the loss to optimise, and detached scalars to log."""
+
+    loss: Float[Tensor, ""]
+    logs: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skipped:
+    """Something that was left out, and why; lists of these are shown and saved, never swallowed."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Features:
+    """Frozen features of a split and their labels, row by row."""
+
+    x: Float32[np.ndarray, "n e"]
+    category: Int[np.ndarray, "n"] | None
+    scores: Float32[np.ndarray, "n c"] | None
+    vad: Float32[np.ndarray, "n 3"] | None
+    ids: tuple[str, ...]
+
+
+ASSETS = Path(__file__).parent / "assets"
+"""Model files shipped with the package; origin and licence of each in NOTICE."""
+
+__all__ = [
+    "ASSETS", "CATEGORIES", "EMOTIONS", "BoxTable", "Caption", "Clip", "ClipBatch", "Detections", "Features",
+    "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8", "VideoInfo",
+]  # fmt: skip
