@@ -1,0 +1,107 @@
+"""Processes and what they exchange: the only file with collectives.
+
+Everything works without a process group too (one process), so nothing else asks how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Shaped
+from torch import Tensor
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_main() -> bool:
+    return rank() == 0
+
+
+@contextmanager
+def process_group(device: str) -> Iterator[str]:
+    """Joins the processes that `torchrun` started, if it did; yields this process's own device ("cuda" → "cuda:1")."""
+    local_rank = int(os.environ.get("LOCAL_RANK", 0))
+    own_device = f"cuda:{local_rank}" if device == "cuda" else device
+    if device == "cuda":
+        torch.cuda.set_device(local_rank)
+    if "RANK" not in os.environ:
+        yield own_device
+        return
+    dist.init_process_group("nccl" if device == "cuda" else "gloo")
+    try:
+        yield own_device
+    finally:
+        dist.destroy_process_group()
+
+
+def gather(x: Shaped[Tensor, b * d]) -> Shaped[Tensor, n * d]:
+    """The processes' tensors of equal shape, one after the other in order of rank; differentiable.
+
+    Its gradient is the sum of all processes' gradients with respect to this process's rows. If every process's loss
+    is the mean over its own anchors, averaging parameter gradients over processes (as DDP does) then gives exactly
+    the gradient of the mean over all anchors.
+    """
+    return _Gather.apply(x) if world_size() > 1 else x  # type: ignore[no-untyped-call]
+
+
+def own_rows(local_batch: int) -> slice:
+    """Where this process's rows lie in what `gather` returns."""
+    return slice(rank() * local_batch, (rank() + 1) * local_batch)
+
+
+def mean(value: float | Tensor) -> float:
+    """The mean over processes of a number."""
+    if world_size() == 1:
+        return float(value)
+    total = torch.as_tensor(float(value), dtype=torch.float64, device=_device())
+    dist.all_reduce(total)
+    return float(total) / world_size()
+
+
+def broadcast_object(value: Any) -> Any:
+    """Rank 0's `value`, on every rank."""
+    if world_size() == 1:
+        return value
+    holder = [value]
+    dist.broadcast_object_list(holder, src=0)
+    return holder[0]
+
+
+def any_true(flag: bool) -> bool:
+    """Whether the flag is set on any process."""
+    return mean(float(flag)) > 0
+
+
+def barrier() -> None:
+    if world_size() > 1:
+        dist.barrier()
+
+
+def _device() -> str:
+    return f"cuda:{torch.cuda.current_device()}" if dist.get_backend() == "nccl" else "cpu"
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.local_batch = len(x)
+        parts = [torch.empty_like(x) for _ in range(world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        grad = grads[0].contiguous()
+        dist.all_reduce(grad)
+        return grad[own_rows(ctx.local_batch)]

@@ -1,0 +1,152 @@
+"""The pre-norm transformer of CLIP's two towers, with attention that can be swapped from outside.
+
+`attend` arguments say how queries meet keys: one object a layer, `SOFTMAX` where nothing is said. That is all subject
+masking, causal text and the recording of attention maps need; the transformer knows of none of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+Activation = Literal["gelu", "quick_gelu"]
+
+
+class Attend(Protocol):
+    """How queries meet keys and values. `__call__` is the fast path; `weights` the matrix it amounts to."""
+
+    def __call__(
+        self, q: Float[Tensor, "b h n d"], k: Float[Tensor, "b h n d"], v: Float[Tensor, "b h n d"]
+    ) -> Float[Tensor, "b h n d"]: ...
+
+    def weights(self, q: Float[Tensor, "b h n d"], k: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n n"]: ...
+
+
+class Softmax:
+    """Plain scaled dot-product attention; with `causal`, a token sees only itself and what precedes it."""
+
+    def __init__(self, *, causal: bool = False) -> None:
+        self.causal = causal
+
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+
+    def weights(self, q: Tensor, k: Tensor) -> Tensor:
+        logits = attention_logits(q, k)
+        if self.causal:
+            above = torch.ones(logits.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
+            logits = logits.masked_fill(above, -torch.inf)
+        return logits.softmax(dim=-1)
+
+
+class Recorded:
+    """Attends as another does, by its explicit matrix, and keeps that matrix in `recorded`."""
+
+    def __init__(self, attend: Attend) -> None:
+        self.attend = attend
+        self.recorded: Tensor | None = None
+
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        self.recorded = self.weights(q, k)
+        return self.recorded @ v
+
+    def weights(self, q: Tensor, k: Tensor) -> Tensor:
+        return self.attend.weights(q, k)
+
+
+SOFTMAX = Softmax()
+CAUSAL = Softmax(causal=True)
+
+
+def attention_logits(q: Float[Tensor, "b h n d"], k: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n n"]:
+    return q @ k.mT / math.sqrt(q.shape[-1])
+
+
+class Transformer(nn.Module):
+    """`layers` residual blocks. With `checkpointing`, activations are recomputed in the backward pass."""
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        layers: int,
+        heads: int,
+        mlp_width: int,
+        activation: Activation = "gelu",
+        checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        self.checkpointing = checkpointing
+        self.blocks = nn.ModuleList(
+            Block(width=width, heads=heads, mlp_width=mlp_width, activation=activation, depth=layers)
+            for _ in range(layers)
+        )
+
+    def forward(
+        self, tokens: Float[Tensor, "b n d"], *, attend: Sequence[Attend] | Attend = SOFTMAX
+    ) -> Float[Tensor, "b n d"]:
+        per_layer = attend if isinstance(attend, Sequence) else [attend] * len(self.blocks)
+        for block, how in zip(self.blocks, per_layer, strict=True):
+            if self.checkpointing and self.training and torch.is_grad_enabled():
+                tokens = checkpoint(block, tokens, how, use_reentrant=False)
+            else:
+                tokens = block(tokens, how)
+        return tokens
+
+
+class Block(nn.Module):
+    """One residual block, initialised as CLIP's: normal weights that shrink with the stack's `depth`, zero biases."""
+
+    def __init__(self, *, width: int, heads: int, mlp_width: int, activation: Activation, depth: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(width=width, heads=heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLP(width=width, hidden=mlp_width, activation=activation)
+        residual_std = width**-0.5 * (2 * depth) ** -0.5
+        for linear, std in (
+            (self.attention.qkv, width**-0.5),
+            (self.attention.out, residual_std),
+            (self.mlp.up, (2 * width) ** -0.5),
+            (self.mlp.down, residual_std),
+        ):
+            nn.init.normal_(linear.weight, std=std)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, tokens: Float[Tensor, "b n d"], attend: Attend) -> Float[Tensor, "b n d"]:
+        tokens = tokens + self.attention(self.norm1(tokens), attend)
+        return tokens + self.mlp(self.norm2(tokens))
+
+
+class Attention(nn.Module):
+    def __init__(self, *, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, tokens: Float[Tensor, "b n d"], attend: Attend) -> Float[Tensor, "b n d"]:
+        q, k, v = rearrange(self.qkv(tokens), "b n (three h d) -> three b h n d", three=3, h=self.heads)
+        return self.out(rearrange(attend(q, k, v), "b h n d -> b n (h d)"))
+
+
+class MLP(nn.Module):
+    def __init__(self, *, width: int, hidden: int, activation: Activation) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+        self.activation = activation
+
+    def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        hidden = self.up(tokens)
+        if self.activation == "quick_gelu":  # OpenAI's CLIP
+            return self.down(hidden * torch.sigmoid(1.702 * hidden))
+        return self.down(F.gelu(hidden))

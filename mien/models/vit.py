@@ -1,0 +1,84 @@
+"""The vision transformer: pictures to tokens, tokens to tokens, tokens to an embedding, as three calls.
+
+Between the first and the second, others add tokens of their own (the subject's), drop some (masked autoencoding) or
+change how tokens attend; so the model has no flags for any of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from mien.config import Config
+from mien.models.transformer import SOFTMAX, Activation, Attend, Transformer
+
+
+class VisionConfig(Config):
+    """Sizes of the vision transformer, in pixels and channels."""
+
+    image_size: int = Field(224, gt=0)
+    patch_size: int = Field(32, gt=0)
+    width: int = Field(768, gt=0)
+    layers: int = Field(12, gt=0)
+    heads: int = Field(12, gt=0)
+    mlp_width: int = Field(3072, gt=0)
+    activation: Activation = "gelu"
+
+    @model_validator(mode="after")
+    def _sizes_divide(self) -> VisionConfig:
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}; "
+                f"the nearest that is: {round(self.image_size / self.patch_size) * self.patch_size}"
+            )
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        return self
+
+    @property
+    def grid(self) -> int:
+        """Patches along a side."""
+        return self.image_size // self.patch_size
+
+
+class VisionTransformer(nn.Module):
+    """CLIP's image tower (Radford et al. 2021): `pool(encode(embed(image)))`."""
+
+    def __init__(self, config: VisionConfig, *, embed_dim: int, checkpointing: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        width, patch = config.width, config.patch_size
+        self.patch_embedding = nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
+        self.class_embedding = nn.Parameter(width**-0.5 * torch.randn(width))
+        self.position_embedding = nn.Parameter(width**-0.5 * torch.randn(config.grid**2 + 1, width))
+        self.pre_norm = nn.LayerNorm(width)
+        self.transformer = Transformer(
+            width=width,
+            layers=config.layers,
+            heads=config.heads,
+            mlp_width=config.mlp_width,
+            activation=config.activation,
+            checkpointing=checkpointing,
+        )
+        self.post_norm = nn.LayerNorm(width)
+        self.projection = nn.Parameter(width**-0.5 * torch.randn(width, embed_dim))
+
+    def embed(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """`[cls]`, then the patches row by row, each with its position; n = 1 + grid². Normalised pixels in."""
+        patches = rearrange(self.patch_embedding(image), "b d gh gw -> b (gh gw) d")
+        cls = repeat(self.class_embedding, "d -> b 1 d", b=len(image)).to(patches.dtype)
+        return torch.cat([cls, patches], dim=1) + self.position_embedding
+
+    def encode(
+        self, tokens: Float[Tensor, "b n d"], *, attend: Sequence[Attend] | Attend = SOFTMAX
+    ) -> Float[Tensor, "b n d"]:
+        return self.transformer(self.pre_norm(tokens), attend=attend)
+
+    def pool(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b e"]:
+        """The picture's embedding, from `[cls]`; not normalised."""
+        return self.post_norm(tokens[:, 0]) @ self.projection
