@@ -45,7 +45,7 @@ def process_group(device: str) -> Iterator[str]:
         dist.destroy_process_group()
 
 
-def gather(x: Shaped[Tensor, b * d]) -> Shaped[Tensor, n * d]:
+def gather(x: Shaped[Tensor, "b *d"]) -> Shaped[Tensor, "n *d"]:
     """The processes' tensors of equal shape, one after the other in order of rank; differentiable.
 
     Its gradient is the sum of all processes' gradients with respect to this process's rows. If every process's loss

@@ -58,7 +58,7 @@ class Detections:
     """What a detector found in one frame, in that frame's pixels, highest score first."""
 
     xyxy: Float32[np.ndarray, "n 4"]
-    score: Float32[np.ndarray, n]
+    score: Float32[np.ndarray, "n"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,11 +69,11 @@ class BoxTable:
     unknown. `speaking` is true where that person is known to be the one who speaks.
     """
 
-    frame: Int32[np.ndarray, n]
+    frame: Int32[np.ndarray, "n"]
     xyxy: Float32[np.ndarray, "n 4"]
-    score: Float32[np.ndarray, n]
-    track: Int32[np.ndarray, n]
-    speaking: Bool[np.ndarray, n]
+    score: Float32[np.ndarray, "n"]
+    track: Int32[np.ndarray, "n"]
+    speaking: Bool[np.ndarray, "n"]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -189,7 +189,7 @@ class Features:
     """Frozen features of a split and their labels, row by row."""
 
     x: Float32[np.ndarray, "n e"]
-    category: Int[np.ndarray, n] | None
+    category: Int[np.ndarray, "n"] | None
     scores: Float32[np.ndarray, "n c"] | None
     vad: Float32[np.ndarray, "n 3"] | None
     ids: tuple[str, ...]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 
-def evenly(num_frames: int, *, count: int) -> Int[np.ndarray, count]:
+def evenly(num_frames: int, *, count: int) -> Int[np.ndarray, "count"]:
     """`count` frames spread evenly from the first to the last; frames repeat where there are fewer.
 
     >>> evenly(17, count=3).tolist(), evenly(2, count=4).tolist()
@@ -15,7 +15,7 @@ def evenly(num_frames: int, *, count: int) -> Int[np.ndarray, count]:
     return np.floor(np.linspace(0, num_frames - 1, count) + 0.5 - 1e-9).astype(np.int64)
 
 
-def random_in_order(num_frames: int, *, count: int, rng: np.random.Generator) -> Int[np.ndarray, count]:
+def random_in_order(num_frames: int, *, count: int, rng: np.random.Generator) -> Int[np.ndarray, "count"]:
     """A random choice of `count` of the frames, in order, without repetition where there are enough.
 
     Source: EmotionCLIP, released code ("random choice of 8 of the clip's frames").
@@ -25,7 +25,7 @@ def random_in_order(num_frames: int, *, count: int, rng: np.random.Generator) ->
     return np.sort(rng.choice(num_frames, size=count, replace=False))
 
 
-def segment_midpoints(num_frames: int, *, count: int) -> Int[np.ndarray, count]:
+def segment_midpoints(num_frames: int, *, count: int) -> Int[np.ndarray, "count"]:
     """The middle frame of each of `count` equal segments (the facial video sets' test protocol).
 
     >>> segment_midpoints(16, count=4).tolist()

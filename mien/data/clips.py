@@ -1,0 +1,166 @@
+"""Clips of a store as samples: frames, the subject's boxes, tokens, sentiment; and their batches.
+
+A sample is a pure function of the store, the settings and (seed, epoch, index): not of workers, ranks or what was read
+before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int, UInt8
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mien.config import Config
+from mien.data.store import Store
+from mien.media.sampling import evenly, random_in_order
+from mien.media.transforms import Augment, Crop, Preprocess, centre_crop, crop_boxes_with, crop_frame, random_crop
+from mien.text import Tokenizer
+from mien.types import EMOTIONS, Clip, ClipBatch
+
+NEUTRAL = EMOTIONS.index("neutral")
+
+
+class ClipSettings(Config):
+    """What is read of a clip, in training and in evaluation alike."""
+
+    num_frames: int = Field(8, gt=0)
+    subject: Literal["all", "speaker"] = "all"
+    """Whose boxes form the subject area: everyone's, as published, or the speaker's where the store knows it."""
+    min_box_score: float = Field(0.35, ge=0, le=1)
+    """Detections below do not count. The paper has 0.5 with YOLOv7; the embedded detector's scores run lower."""
+    max_boxes: int = Field(8, gt=0)
+    """The highest-scoring persons of a frame that are used."""
+
+
+class ClipFilter(Config):
+    """Which clips of a store are trained on."""
+
+    videos: str = "*"
+    """A pattern (`train/*`) that names of videos must match."""
+    min_person_share: float = Field(0.0, ge=0, le=1)
+    max_neutral: float = Field(0.05, gt=0, le=1)
+    """Utterances more probably neutral than this are left out, as published; 1 keeps all."""
+
+    def apply(self, clips: Sequence[Clip]) -> list[Clip]:
+        return [clip for clip in clips if self._keeps(clip)]
+
+    def _keeps(self, clip: Clip) -> bool:
+        return (
+            fnmatch(clip.video, self.videos)
+            and clip.person_share >= self.min_person_share
+            and neutral_probability(clip) <= self.max_neutral
+        )
+
+
+def neutral_probability(clip: Clip) -> float:
+    logits = np.asarray(clip.sentiment_logits)
+    p = np.exp(logits - logits.max())
+    return float(p[NEUTRAL] / p.sum())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One clip, read. Boxes are in pixels of `frames`, one array a frame."""
+
+    frames: UInt8[np.ndarray, "t 3 h w"]
+    boxes: list[Float[Tensor, "_ 4"]]
+    text: str
+    sentiment_logits: Float32[np.ndarray, "7"]
+    id: str
+
+
+class ClipDataset(Dataset[Sample]):
+    """Clips by (epoch, index). With `augment`, frames and crop are random; without, even and central."""
+
+    def __init__(
+        self,
+        store: Store,
+        clips: Sequence[Clip],
+        *,
+        settings: ClipSettings,
+        preprocess: Preprocess,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.store = store
+        self.clips = clips
+        self.settings = settings
+        self.preprocess = preprocess
+        self.augment = augment
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        epoch, index = key
+        clip = self.clips[index]
+        rng = np.random.default_rng((self.seed, epoch, index))
+        reader = self.store.frames(clip.video)
+        info = reader.info
+        if self.augment is None:
+            chosen = evenly(clip.num_frames, count=self.settings.num_frames)
+            crop = centre_crop(height=info.height, width=info.width)
+        else:
+            chosen = random_in_order(clip.num_frames, count=self.settings.num_frames, rng=rng)
+            crop = random_crop(self.augment, height=info.height, width=info.width, rng=rng)
+        chosen = chosen + clip.start_frame
+        return Sample(
+            frames=self._read_frames(clip, chosen, crop),
+            boxes=self._read_boxes(clip, chosen, crop),
+            text=clip.text,
+            sentiment_logits=np.asarray(clip.sentiment_logits, dtype=np.float32),
+            id=clip.id,
+        )
+
+    def _read_frames(self, clip: Clip, chosen: Int[np.ndarray, "t"], crop: Crop) -> UInt8[np.ndarray, "t 3 h w"]:
+        reader, size = self.store.frames(clip.video), self.preprocess.image_size
+        short_side = min(reader.info.height, reader.info.width)
+        needed = round(size * short_side / crop.side)  # of the whole frame, for the crop to have `size` pixels
+        pictures = np.empty((len(chosen), 3, size, size), dtype=np.uint8)
+        for i, frame in enumerate(chosen):
+            picture = reader.decode(int(frame), min_short_side=needed)
+            shrunk = picture.shape[0] / reader.info.height
+            own_crop = Crop(left=crop.left * shrunk, top=crop.top * shrunk, side=crop.side * shrunk, flip=crop.flip)
+            pictures[i] = crop_frame(picture, own_crop, size=size).transpose(2, 0, 1)
+        return pictures
+
+    def _read_boxes(self, clip: Clip, chosen: Int[np.ndarray, "t"], crop: Crop) -> list[Float[Tensor, "_ 4"]]:
+        table, info = self.store.boxes(clip.video), self.store.frames(clip.video).info
+        to_stored = torch.tensor([info.width / info.source_width, info.height / info.source_height] * 2)
+        boxes = []
+        for frame in chosen:
+            first, last = np.searchsorted(table.frame, [frame, frame + 1])
+            is_used = table.score[first:last] >= self.settings.min_box_score
+            if self.settings.subject == "speaker":
+                is_used &= table.speaking[first:last]
+            rows = first + np.flatnonzero(is_used)
+            rows = rows[np.argsort(-table.score[rows], kind="stable")][: self.settings.max_boxes]
+            stored = torch.from_numpy(table.xyxy[rows]) * to_stored
+            boxes.append(crop_boxes_with(stored, crop, size=self.preprocess.image_size))
+        return boxes
+
+
+def collate(samples: Sequence[Sample], *, tokenizer: Tokenizer, context_length: int) -> ClipBatch:
+    """Samples of equal size as one batch; boxes padded with empty ones, texts to the longest."""
+    most = max([len(b) for sample in samples for b in sample.boxes] + [1])
+    num_frames = len(samples[0].boxes)
+    boxes = torch.zeros(len(samples), num_frames, most, 4)
+    for i, sample in enumerate(samples):
+        for t, own in enumerate(sample.boxes):
+            boxes[i, t, : len(own)] = own
+    return ClipBatch(
+        frames=torch.from_numpy(np.stack([s.frames for s in samples])),
+        boxes=boxes,
+        token_ids=tokenizer.encode([s.text for s in samples], context_length=context_length),
+        sentiment_logits=torch.from_numpy(np.stack([s.sentiment_logits for s in samples])),
+        ids=tuple(s.id for s in samples),
+    )

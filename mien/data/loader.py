@@ -1,0 +1,86 @@
+"""Which samples make which batch, and the loaders that read them.
+
+The plan of training is a pure function of numbers; workers and ranks change who reads a sample, never which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import DataLoader
+
+from mien.data.clips import ClipDataset, Sample
+from mien.types import ClipBatch, MienError
+
+Collate = Callable[[Sequence[Sample]], ClipBatch]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchPlan:
+    """Which samples make which training batch, for ever: a pure function of these numbers.
+
+    A step's global batch is the next `batch_size` samples of the epoch's permutation; what does not fill a batch at
+    the end of an epoch is left for other epochs. It is read in `accumulate` parts, each shared by all ranks, so the
+    number of ranks changes who reads a sample but not when it is read.
+    """
+
+    num_samples: int
+    batch_size: int
+    seed: int
+    accumulate: int = 1
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch_size % (self.accumulate * self.world_size):
+            raise MienError(
+                f"the global batch_size {self.batch_size} is not a multiple of accumulate {self.accumulate} × "
+                f"{self.world_size} processes"
+            )
+        if self.num_samples < self.batch_size:
+            raise MienError(
+                f"{self.num_samples} clips are too few for a global batch of {self.batch_size}; lower "
+                "train.batch_size, relax data.filter (its max_neutral leaves out neutral utterances), "
+                "or prepare more videos"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.num_samples // self.batch_size
+
+    def parts(self, *, first_step: int) -> Iterator[list[tuple[int, int]]]:
+        """This rank's (epoch, index) lists, `accumulate` a step, from `first_step` on, without end."""
+        part_size = self.batch_size // self.accumulate
+        local = part_size // self.world_size
+        step = first_step
+        while True:
+            epoch, in_epoch = divmod(step, self.steps_per_epoch)
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.num_samples)
+            for part in range(self.accumulate):
+                start = in_epoch * self.batch_size + part * part_size + self.rank * local
+                yield [(epoch, int(index)) for index in order[start : start + local]]
+            step += 1
+
+
+def load_for_training(
+    dataset: ClipDataset, plan: BatchPlan, *, collate: Collate, first_step: int, workers: int
+) -> Iterator[ClipBatch]:
+    """The batches of `plan` from `first_step` on; workers change speed only."""
+    yield from DataLoader(
+        dataset,
+        batch_sampler=plan.parts(first_step=first_step),  # type: ignore[arg-type]
+        collate_fn=collate,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+def load_in_order(
+    dataset: ClipDataset, *, collate: Collate, batch_size: int = 64, workers: int = 0
+) -> Iterator[ClipBatch]:
+    """Every clip once, in the order of the dataset: for evaluation."""
+    indices = [(0, i) for i in range(len(dataset))]
+    batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
+    yield from DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=workers)  # type: ignore[arg-type]

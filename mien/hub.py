@@ -1,0 +1,123 @@
+"""Model folders: `config.json`, `model.safetensors`, `tokenizer.json`, `README.md`; on disk or on the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from safetensors.torch import save_file
+
+from mien import __version__
+from mien.checkpoint import load_weights, whole_folder
+from mien.config import Config, validate
+from mien.data.clips import ClipSettings
+from mien.media.transforms import Preprocess
+from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.text import Tokenizer
+from mien.types import MienError
+
+CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
+
+
+class ModelFolder(Config):
+    """What `config.json` says of a model: how it is built, what it is fed, and on what terms it may be used."""
+
+    format: int = 1
+    architecture: VideoClipConfig
+    preprocess: Preprocess
+    clip: ClipSettings = ClipSettings()
+    weights_license: str = "unknown"
+    trained_on: str = "unknown"
+    made_with: str = Field(default_factory=lambda: f"mien {__version__}")
+
+
+def save_model(path: Path, *, model: VideoClip, config: ModelFolder, tokenizer: Tokenizer, notes: str = "") -> None:
+    """Writes the model folder; it appears whole or not at all."""
+    with whole_folder(path) as partial:
+        tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+        save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
+        (partial / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        tokenizer.save(partial / TOKENIZER)
+        (partial / CARD).write_text(model_card(config, notes=notes), encoding="utf-8")
+
+
+def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer]:
+    """The model in a folder, or by its hub id (which downloads it unless it is in the cache)."""
+    folder = resolve(name)
+    config = validate(ModelFolder, _read_json(folder / CONFIG), source=str(folder / CONFIG))
+    model = VideoClip(config.architecture)
+    load_weights(model, folder / WEIGHTS)
+    return model.eval(), config, Tokenizer.load(folder / TOKENIZER)
+
+
+def resolve(name: str | Path) -> Path:
+    """The local folder of a model: the path itself if it is one, else a download from the hub."""
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
+        raise MienError(f"no model folder at {name}; give a folder with {CONFIG}, or a hub id of the form owner/name")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS, TOKENIZER, CARD]))
+    except Exception as error:  # the hub client's errors have no common ancestor
+        raise MienError(
+            f"{name} is not a folder here, and could not be fetched from the hub: {type(error).__name__}: {error}"
+        ) from error
+
+
+def weights_hash(folder: Path) -> str:
+    """A short fingerprint of a model folder's weights, for results."""
+    digest = hashlib.sha256()
+    with (folder / WEIGHTS).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def model_card(config: ModelFolder, *, notes: str) -> str:
+    """The folder's README: the hub's YAML head, then what the model is, is for, and is not for."""
+    architecture = config.architecture
+    return f"""---
+license: other
+license_name: {config.weights_license}
+library_name: mien
+tags: [emotion-recognition, video, emotionclip]
+---
+# A mien model
+
+{notes or "An EmotionCLIP-style model: clips of people and what they say, in one space."}
+
+| | |
+|---|---|
+| architecture | ViT {architecture.vision.width} wide, {architecture.vision.layers} layers, patch \
+{architecture.vision.patch_size} at {architecture.vision.image_size} px; subject `{architecture.subject}`; \
+temporal `{architecture.temporal.kind}` |
+| trained on | {config.trained_on} |
+| weights licence | {config.weights_license} |
+| made with | {config.made_with} |
+
+```python
+from mien import Mien
+model = Mien.from_pretrained("path/to/this/folder")
+model.classify("video.mp4", ["joy", "anger"])
+```
+
+## Use
+Outputs are *apparent* emotion: what an onlooker might say a person shows, not what the person feels.
+**Out of scope**: decisions about people at work, in education, policing, hiring or health. The EU AI Act (Article
+5(1)(f)) bans inferring emotions from biometrics in workplaces and education.
+"""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MienError(f"no {path.name} in {path.parent}: not a model folder; `mien convert` makes one") from None
+    except json.JSONDecodeError as error:
+        raise MienError(f"{path} is not valid JSON: {error}") from error

@@ -1,0 +1,274 @@
+"""A training run from its config: the one place where store, method, optimiser, loop and model folder meet."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from mien import distributed
+from mien.checkpoint import checkpoints, load_state, load_weights
+from mien.config import Config, dump_yaml, load_config
+from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, collate
+from mien.data.loader import BatchPlan, Collate, load_for_training, load_in_order
+from mien.data.store import Store
+from mien.hub import ModelFolder, load_model, save_model
+from mien.losses import info_nce_loss
+from mien.media.transforms import Augment
+from mien.methods import EmotionClip, EmotionClipConfig, Method
+from mien.text import Tokenizer
+from mien.train.metrics import MetricsWriter, NoMetrics
+from mien.train.optim import OptimConfig, build_optimizer
+from mien.train.trainer import Evaluate, OnStep, Trainer, TrainerConfig
+from mien.types import Clip, MienError
+
+
+class DataConfig(Config):
+    """Where the clips are and which are used."""
+
+    store: Path
+    filter: ClipFilter = ClipFilter()
+    validation: ClipFilter | None = None
+    """Clips to evaluate on while training (loss and retrieval); must not overlap with `filter`'s."""
+    max_validation_clips: int = 512
+    clip: ClipSettings = ClipSettings()
+    augment: Augment = Augment()
+
+
+class RunConfig(Config):
+    """A training run as a file."""
+
+    seed: int = 0
+    method: EmotionClipConfig = EmotionClipConfig()
+    init_from: str | None = None
+    """A model folder or hub id whose weights training starts from; random weights by default."""
+    data: DataConfig
+    optim: OptimConfig = OptimConfig()
+    train: TrainerConfig = TrainerConfig()
+    weights_license: str = "unknown"
+    trained_on: str = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSummary:
+    """What a run had to work with, for the user to see before it starts."""
+
+    num_clips: int
+    num_excluded: int
+    num_truncated: int
+    steps_per_epoch: int
+    first_step: int
+    num_parameters: int
+    device: str
+
+
+OnStart = Callable[[RunSummary], None]
+
+
+def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_step: OnStep | None = None) -> Path:
+    """Trains, resuming from the run folder's latest checkpoint if there is one; returns the finished model folder.
+
+    Raises MienError for settings that cannot work, before anything is computed; `Interrupted` after a stop request.
+    """
+    with distributed.process_group(config.train.resolve_device()) as device:
+        _write_config(config, run)
+        torch.manual_seed(config.seed)
+        method = config.method.build().to(device)
+        tokenizer = _check_tokenizer(Tokenizer.clip(), config)
+        store = Store(config.data.store)
+        clips = config.data.filter.apply(store.clips())
+        plan = BatchPlan(
+            num_samples=len(clips),
+            batch_size=config.train.batch_size,
+            seed=config.seed,
+            accumulate=config.train.accumulate,
+            rank=distributed.rank(),
+            world_size=distributed.world_size(),
+        )
+        optimizer = build_optimizer(config.optim, method)
+        first_step = _restore(config, run, method, optimizer)
+        context_length = config.method.model.text.context_length
+        collate_batch: Collate = functools.partial(collate, tokenizer=tokenizer, context_length=context_length)
+        if on_start and distributed.is_main():
+            on_start(
+                RunSummary(
+                    num_clips=len(clips),
+                    num_excluded=len(store.clips()) - len(clips),
+                    num_truncated=len(tokenizer.truncated([c.text for c in clips], context_length=context_length)),
+                    steps_per_epoch=plan.steps_per_epoch,
+                    first_step=first_step,
+                    num_parameters=sum(p.numel() for p in method.parameters()),
+                    device=device,
+                )
+            )
+        trainer = Trainer(
+            method,
+            optimizer,
+            config=config.train,
+            optim=config.optim,
+            seed=config.seed,
+            run=run,
+            device=device,
+            metadata={"config": config.model_dump(mode="json")},
+        )
+        trainer.fit(
+            load_for_training(
+                _dataset(config, store, clips, augment=config.data.augment),
+                plan,
+                collate=collate_batch,
+                first_step=first_step,
+                workers=config.train.workers,
+            ),
+            first_step=first_step,
+            metrics=MetricsWriter(run, first_step=first_step, tensorboard=config.train.tensorboard)
+            if distributed.is_main()
+            else NoMetrics(),
+            evaluate=_evaluator(config, store, clips, collate_batch, device),
+            on_step=on_step if distributed.is_main() else None,
+        )
+        if distributed.is_main():
+            export(config, method, tokenizer, run / "model")
+        distributed.barrier()
+    return run / "model"
+
+
+def initial_model(config: RunConfig, path: Path) -> Path:
+    """Saves the model as it is before the first step: the untrained baseline of a run."""
+    torch.manual_seed(config.seed)
+    method = config.method.build()
+    _load_initial_weights(config, method)
+    export(config, method, Tokenizer.clip(), path)
+    return path
+
+
+def export(config: RunConfig, method: EmotionClip, tokenizer: Tokenizer, path: Path) -> None:
+    """Writes the model folder others load with `Mien.from_pretrained`."""
+    save_model(
+        path,
+        model=method.model,
+        config=ModelFolder(
+            architecture=config.method.model,
+            preprocess=config.method.preprocess,
+            clip=config.data.clip,
+            weights_license=config.weights_license,
+            trained_on=config.trained_on,
+        ),
+        tokenizer=tokenizer,
+    )
+
+
+def _write_config(config: RunConfig, run: Path) -> None:
+    """Puts the resolved config into the run folder, or makes sure that it is the one a begun run was started with."""
+    path = run / "config.yaml"
+    if path.is_file():
+        before = load_config(RunConfig, path)
+        if _what_matters(before) != _what_matters(config):
+            changed = [
+                f"{name}: {old!r} then, {new!r} now"
+                for name, old, new in _differences(before.model_dump(), config.model_dump())
+            ]
+            raise MienError(
+                f"{run} holds a run with other settings; choose another folder (--out) or remove it.\n  "
+                + "\n  ".join(changed)
+            )
+    distributed.barrier()
+    if distributed.is_main():
+        run.mkdir(parents=True, exist_ok=True)
+        path.write_text(dump_yaml(config), encoding="utf-8")
+
+
+def _what_matters(config: RunConfig) -> RunConfig:
+    """The config without what may differ between a run and its continuation."""
+    free = dict.fromkeys(("workers", "log_every", "checkpoint_every", "keep_last", "evaluate_every", "tensorboard"))
+    kept = {key: value for key, value in config.train.model_dump().items() if key not in free}
+    return config.model_copy(update={"train": TrainerConfig.model_validate(kept)})
+
+
+def _differences(before: dict, now: dict, prefix: str = "") -> list[tuple[str, object, object]]:
+    rows: list[tuple[str, object, object]] = []
+    for key in before:
+        if isinstance(before[key], dict) and isinstance(now[key], dict):
+            rows += _differences(before[key], now[key], f"{prefix}{key}.")
+        elif before[key] != now[key]:
+            rows.append((prefix + key, before[key], now[key]))
+    return rows
+
+
+def _check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> Tokenizer:
+    vocab_size = config.method.model.text.vocab_size
+    if tokenizer.vocab_size != vocab_size:
+        raise MienError(
+            f"method.model.text.vocab_size is {vocab_size}, but the tokenizer has {tokenizer.vocab_size} tokens"
+        )
+    return tokenizer
+
+
+def _restore(config: RunConfig, run: Path, method: Method, optimizer: torch.optim.Optimizer) -> int:
+    """Loads the latest checkpoint if there is one, else the initial weights; returns the next step."""
+    found = checkpoints(run / "checkpoints")
+    if not found:
+        _load_initial_weights(config, method)
+        return 0
+    state = load_state(found[-1])
+    load_weights(method, found[-1] / "model.safetensors")
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def _load_initial_weights(config: RunConfig, method: EmotionClip) -> None:
+    if config.init_from is None:
+        return
+    model, folder, _ = load_model(config.init_from)
+    if folder.architecture != config.method.model:
+        changed = _differences(folder.architecture.model_dump(), config.method.model.model_dump())
+        raise MienError(
+            f"init_from {config.init_from} has another architecture than method.model:\n  "
+            + "\n  ".join(f"{name}: {there!r} there, {here!r} here" for name, there, here in changed)
+        )
+    method.model.load_state_dict(model.state_dict())
+
+
+def _dataset(config: RunConfig, store: Store, clips: list[Clip], *, augment: Augment | None) -> ClipDataset:
+    return ClipDataset(
+        store,
+        clips,
+        settings=config.data.clip,
+        preprocess=config.method.preprocess,
+        augment=augment,
+        seed=config.seed,
+    )
+
+
+def _evaluator(
+    config: RunConfig, store: Store, training: list[Clip], collate_batch: Collate, device: str
+) -> Evaluate | None:
+    """A function from the method to its InfoNCE loss and retrieval on the validation clips."""
+    if config.data.validation is None:
+        return None
+    clips = config.data.validation.apply(store.clips())[: config.data.max_validation_clips]
+    shared = {clip.id for clip in clips} & {clip.id for clip in training}
+    if shared:
+        raise MienError(f"{len(shared)} clips are in data.filter and in data.validation both, first {min(shared)}")
+    if not clips:
+        raise MienError(f"no clip of {config.data.store} passes data.validation ({config.data.validation.videos!r})")
+    dataset = _dataset(config, store, clips, augment=None)
+
+    def evaluate(method: Method) -> dict[str, float]:
+        videos, texts = [], []
+        for batch in load_in_order(dataset, collate=collate_batch, workers=config.train.workers):
+            moved = batch.to(device)
+            videos.append(F.normalize(method.embed(moved).float(), dim=-1))
+            texts.append(F.normalize(method.embed_text(moved).float(), dim=-1))
+        video, text = torch.cat(videos), torch.cat(texts)
+        rank_of_own = (video @ text.T).argsort(dim=1, descending=True).argsort(dim=1).diagonal()
+        return {
+            "loss": float(info_nce_loss(video, text, logit_scale=1 / 0.07)),
+            "recall@1": float((rank_of_own < 1).float().mean()),
+            "recall@10": float((rank_of_own < 10).float().mean()),
+        }
+
+    return evaluate
