@@ -10,6 +10,7 @@ import numpy as np
 FRAMINGS = ("close", "medium", "wide")
 _VIEW_HEIGHTS = {"close": (2.1, 2.8), "medium": (3.2, 4.2), "wide": (4.9, 6.0)}
 _ROOM = 1.0  # beside the outermost persons, in head heights
+_HEADROOM = 0.75  # above the middle of the highest head
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +55,8 @@ def draw_shot(heads: list[complex], *, aspect: float, start_s: float, end_s: flo
     y = sum(z.imag for z in heads) / len(heads) + height * (0.15 if framing == "close" else 0.24)
     if framing == "wide":
         y = 0.4 - height / 2
-    first = View(centre=complex(x, y + float(rng.uniform(-0.1, 0.1))), height=height)
+    y = min(y + float(rng.uniform(-0.1, 0.1)), min(z.imag for z in heads) - _HEADROOM + height / 2)
+    first = View(centre=complex(x, y), height=height)
     last = first
     move = rng.random()
     if move < 0.3:

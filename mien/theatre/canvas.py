@@ -27,6 +27,8 @@ class Canvas:
         self.image = image
         self.gain = gain
         self.origin = origin
+        self._fine_gain = gain * (1 << _SHIFT)
+        self._fine_origin = origin * (1 << _SHIFT)
         self._touched: list[np.ndarray] = []
 
     def polygon(self, points: Points, colour: Colour) -> None:
@@ -68,8 +70,8 @@ class Canvas:
         return x0, y0, x1, y1
 
     def _pixels(self, points: Points) -> np.ndarray:
-        scaled = (points * self.gain + self.origin) * (1 << _SHIFT)
-        pixels: np.ndarray = np.rint(scaled.view(np.float64).reshape(-1, 2)).astype(np.int32)
+        fine = points * self._fine_gain + self._fine_origin
+        pixels: np.ndarray = fine.view(np.float64).reshape(-1, 2).astype(np.int32)
         self._touched.append(pixels)
         return pixels
 

@@ -78,6 +78,7 @@ class _Stage:
         if shot.softness:
             image = cv2.GaussianBlur(image, (0, 0), shot.softness * self._gain)
         self._background = image
+        self._last: tuple[View, np.ndarray] | None = None
 
     def frame(
         self, t: float, beat: Beat, earlier: Beat | None, pictures: Pictures | None
@@ -101,12 +102,15 @@ class _Stage:
         return cv2.LUT(image, self._light), seen
 
     def _backdrop(self, view: View, gain: float, origin: complex) -> np.ndarray:
+        if self._last is not None and self._last[0] == view:  # the camera stands still
+            return self._last[1].copy()
         scale = gain / self._gain
         shift = self._corner * gain + origin
         matrix = np.array([[scale, 0.0, shift.real], [0.0, scale, shift.imag]])
         image: np.ndarray = cv2.warpAffine(
             self._background, matrix, self.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
+        self._last = (view, image.copy())
         return image
 
 

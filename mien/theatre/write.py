@@ -26,7 +26,7 @@ from mien.types import MienError
 
 FORMAT = 1
 _ENCODER = {
-    "preset": "veryfast",
+    "preset": "superfast",
     "crf": "21",
     "threads": "1",
     "bf": "0",
