@@ -73,6 +73,10 @@ class UtteranceModel:
                 raise MienError(f"no {file.name} in {folder}; train one with scripts/train_utterance_model.py")
         config_file, tokenizer_file, weights_file = files
         config = validate(UtteranceConfig, _read_json(config_file), source=str(config_file))
+        try:
+            bpe = tokenizers.Tokenizer.from_file(str(tokenizer_file))
+        except Exception as error:  # the library raises nothing narrower than Exception
+            raise MienError(f"{tokenizer_file} is not a tokenizer.json: {error}; copy it again") from error
         network = UtteranceNetwork(config)
         try:
             network.load_state_dict({k: v.float() for k, v in load_file(weights_file).items()})
@@ -80,7 +84,6 @@ class UtteranceModel:
             raise MienError(f"{weights_file} does not fit {config_file}: {error}") from error
         content = b"".join(file.read_bytes() for file in files)
         digest = hashlib.sha256(content).hexdigest()[:8]
-        bpe = tokenizers.Tokenizer.from_file(str(tokenizer_file))
         return cls(config, bpe, network, id=f"{config.name}-{digest}")
 
     def logits(self, texts: Sequence[str]) -> Float32[np.ndarray, "n 7"]:
