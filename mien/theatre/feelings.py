@@ -7,12 +7,13 @@ import numpy as np
 from mien.types import CATEGORIES, EMOTIONS
 
 _CATEGORIES: dict[str, dict[str, float]] = {
-    "anger": {"Anger": 1.0, "Annoyance": 0.9, "Disapproval": 0.8, "Confidence": 0.4, "Aversion": 0.4, "Engagement": 0.4},
+    "anger": {"Anger": 1.0, "Annoyance": 0.9, "Disapproval": 0.8, "Confidence": 0.4, "Aversion": 0.4,
+              "Engagement": 0.4},
     "disgust": {"Aversion": 1.0, "Disapproval": 0.7, "Annoyance": 0.5, "Disquietment": 0.4, "Disconnection": 0.3},
     "fear": {"Fear": 1.0, "Disquietment": 0.9, "Doubt/Confusion": 0.4, "Sensitivity": 0.4, "Anticipation": 0.3,
              "Suffering": 0.3},
-    "joy": {"Happiness": 1.0, "Pleasure": 0.8, "Excitement": 0.7, "Engagement": 0.6, "Affection": 0.5, "Confidence": 0.5,
-            "Esteem": 0.4},
+    "joy": {"Happiness": 1.0, "Pleasure": 0.8, "Excitement": 0.7, "Engagement": 0.6, "Affection": 0.5,
+            "Confidence": 0.5, "Esteem": 0.4},
     "neutral": {"Peace": 0.7, "Engagement": 0.5, "Disconnection": 0.3, "Confidence": 0.3},
     "sadness": {"Sadness": 1.0, "Suffering": 0.7, "Pain": 0.5, "Sensitivity": 0.5, "Fatigue": 0.4, "Sympathy": 0.3,
                 "Yearning": 0.3, "Disconnection": 0.3},

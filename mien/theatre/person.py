@@ -121,11 +121,15 @@ def _trunk(canvas: Canvas, person: Person, pose: Pose, joints: Frame, place: com
     shoulder = joints.neck - up * (0.15 - lift)
     waist, hem = joints.hips + up * 0.45, joints.hips - up * (0.62 if person.garment == "dress" else 0.12)
     broad = 0.62 if person.garment == "dress" else 0.40
-    outline = [
-        joints.neck + across * -0.17 + up * 0.02, shoulder - across * joints.span, shoulder - across * (joints.span + 0.08) - up * 0.22,
-        waist - across * 0.40 * b, hem - across * broad * b, hem + across * broad * b, waist + across * 0.40 * b,
-        shoulder + across * (joints.span + 0.08) - up * 0.22, shoulder + across * joints.span, joints.neck + across * 0.17 + up * 0.02,
-    ]  # fmt: skip
+    right = [  # the right side of the trunk, from the neck down to the hem
+        joints.neck + across * 0.17 + up * 0.02,
+        shoulder + across * joints.span,
+        shoulder + across * (joints.span + 0.08) - up * 0.22,
+        waist + across * 0.40 * b,
+        hem + across * broad * b,
+    ]
+    left = [z - 2 * across * ((z - joints.neck) / across).real for z in right]
+    outline = left + right[::-1]
     shape = smooth(outline) * size + place
     canvas.polygon(shape, person.top)
     bottom_line = joints.neck - up * 0.28

@@ -11,7 +11,7 @@ from mien.theatre.camera import Shot, draw_shot
 from mien.theatre.feelings import judge
 from mien.theatre.person import Person
 from mien.theatre.pictures import Pictures
-from mien.theatre.pose import NUM_WAYS, Manner
+from mien.theatre.pose import Manner, num_ways
 from mien.theatre.scenery import SETTINGS, Setting
 from mien.theatre.script import Script
 from mien.theatre.settings import SPLITS, Split, TheatreSettings
@@ -160,7 +160,7 @@ def _draw_show(emotion: str, pictures: Pictures | None, rng: np.random.Generator
     return Show(
         emotion=emotion,
         intensity=float(rng.uniform(0.5, 1.0)),
-        way=int(rng.integers(NUM_WAYS)),
+        way=int(rng.integers(num_ways(emotion))),
         mirror=bool(rng.random() < 0.5),
         picture=None if pictures is None else pictures.draw_name(emotion, rng),
     )

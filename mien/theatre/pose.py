@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
+
+from mien.types import EMOTIONS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +76,7 @@ class Pose:
     sweat: float = 0.0
 
 
+_ACTS = Path(__file__).parent / "acts.yaml"
 NAMES = tuple(f.name for f in fields(Pose))
 REST = np.array(astuple(Pose()))
 _INDEX = {name: i for i, name in enumerate(NAMES)}
@@ -77,96 +84,6 @@ _FACE_FROM = _INDEX["brow_inner"]
 _MIRRORED = [_INDEX[name] for name in ("lean", "head_tilt", "head_turn", "gaze_x")]
 _LEFT = slice(_INDEX["left_elbow_x"], _INDEX["left_hand_y"] + 1)
 _RIGHT = slice(_INDEX["right_elbow_x"], _INDEX["right_hand_y"] + 1)
-
-Arm = tuple[float, float, float, float]  # elbow x, y, hand x, y
-_HANGING: Arm = (0.68, 0.75, 0.70, 1.38)
-_ON_HIP: Arm = (1.02, 0.72, 0.52, 1.15)
-
-
-def _act(left: Arm = _HANGING, right: Arm | None = None, **numbers: float) -> np.ndarray:
-    """A template as a difference from rest; the right arm does what the left does unless it is given."""
-    vector = REST.copy()
-    vector[_LEFT] = left
-    vector[_RIGHT] = left if right is None else right
-    for name, value in numbers.items():
-        vector[_INDEX[name]] = value
-    return vector - REST
-
-
-_JOY = dict(
-    brow_inner=0.4, brow_outer=0.35, eye_open=0.8, lower_lid=0.6, corner=1.0, mouth_open=0.55, mouth_width=1.3,
-    teeth=1.0, blush=0.8, head_nod=-0.35, fist=0.1, tempo=2.0,
-)  # fmt: skip
-_ANGER = dict(
-    brow_inner=-1.0, brow_outer=0.4, squeeze=1.0, eye_open=0.8, lower_lid=0.3, corner=-0.75, mouth_open=0.28,
-    mouth_width=1.1, teeth=1.0, wrinkle=0.3, flush=1.0, head_nod=0.35, loom=0.10, fist=1.0, shrug=0.3, step=0.2,
-    tempo=1.7,
-)  # fmt: skip
-_SADNESS = dict(
-    brow_inner=0.9, brow_outer=-0.55, squeeze=0.4, eye_open=0.55, gaze_y=0.7, corner=-1.0, mouth_width=0.8, tears=1.0,
-    slump=1.0, head_nod=0.8, crouch=0.15, fist=0.3, sway=0.05, tempo=0.5,
-)  # fmt: skip
-_FEAR = dict(
-    brow_inner=1.0, brow_outer=0.15, squeeze=0.5, eye_open=1.5, pupil=0.55, corner=-0.5, mouth_open=0.3,
-    mouth_width=1.05, teeth=0.6, pale=1.0, sweat=1.0, narrow=0.7, shrug=0.9, crouch=0.45, tremor=1.0, loom=-0.06,
-    fist=0.2, tempo=1.5,
-)  # fmt: skip
-_DISGUST = dict(
-    brow_inner=-0.5, brow_outer=-0.1, squeeze=0.6, eye_open=0.5, lower_lid=0.7, corner=-0.65, mouth_open=0.18,
-    sneer=1.0, wrinkle=1.0, green=1.0, head_turn=-0.8, gaze_x=0.5, lean=-0.2, loom=-0.05, fist=0.1, tempo=0.8,
-)  # fmt: skip
-_SURPRISE = dict(
-    brow_inner=1.2, brow_outer=1.2, eye_open=1.65, pupil=0.8, corner=0.0, mouth_open=1.0, mouth_width=0.6,
-    head_nod=-0.25, fist=0.0, crouch=-0.1, sway=0.03, tempo=1.0,
-)  # fmt: skip
-
-ACTS: dict[str, tuple[np.ndarray, ...]] = {
-    "joy": (
-        _act((0.98, -0.15, 1.02, -0.90), **_JOY, bounce=0.22),
-        _act((0.74, 0.65, 0.12, 0.38), **_JOY, bounce=0.10, clap=0.16),
-        _act((0.98, 0.42, 1.45, 0.05), **_JOY, bounce=0.12, sway=0.10),
-        _act((0.98, -0.15, 0.95, -0.90), _ON_HIP, **_JOY, bounce=0.16, head_tilt=0.15, pump=0.1),
-    ),
-    "anger": (
-        _act((0.95, 0.62, 0.86, 1.15), **_ANGER, lean=0.14, tremor=0.3),
-        _act((0.98, 0.34, 0.86, -0.45), _ON_HIP, **_ANGER, lean=0.12, pump=0.14),
-        _act(_ON_HIP, **_ANGER, shake=0.5, lean=-0.06),
-        _act((0.82, 0.42, 1.38, 0.22), (0.95, 0.62, 0.86, 1.15), **_ANGER, lean=-0.14, pump=0.08),
-    ),
-    "sadness": (
-        _act((0.56, 0.78, 0.52, 1.42), **_SADNESS, head_tilt=0.15),
-        _act((0.62, 0.62, 0.16, -0.36), (0.56, 0.78, 0.52, 1.42), **_SADNESS, head_tilt=-0.15),
-        _act((0.66, 0.68, -0.28, 0.52), **_SADNESS, head_tilt=0.1),
-        _act((0.60, 0.55, 0.22, -0.38), **_SADNESS, shake=0.15),
-    ),
-    "fear": (
-        _act((0.64, 0.62, 0.56, -0.08), **_FEAR, lean=-0.14, head_turn=0.3, gaze_x=0.3),
-        _act((0.46, 0.58, 0.14, -0.08), **_FEAR, gaze_x=-0.6),
-        _act((0.80, 0.25, 0.78, -0.45), (0.60, 0.66, -0.1, 0.15), **_FEAR, lean=0.18, head_turn=-0.4, gaze_x=-0.5),
-        _act((0.62, 0.70, -0.26, 0.42), **_FEAR, lean=-0.10, head_turn=0.5, gaze_x=0.7),
-    ),
-    "disgust": (
-        _act((0.56, 0.7, 0.4, 1.15), (0.86, 0.45, 1.25, 0.0), **_DISGUST, pump=0.05),
-        _act((0.52, 0.50, 0.04, -0.34), (0.62, 0.75, 0.62, 1.3), **_DISGUST),
-        _act((0.86, 0.5, 1.02, 0.95), **_DISGUST, tongue=1.0, shake=0.3),
-        _act((0.84, 0.42, 1.12, -0.05), (0.84, 0.48, 1.18, 0.12), **_DISGUST, tongue=0.6, shake=0.2),
-    ),
-    "surprise": (
-        _act((0.95, 0.42, 1.35, -0.08), **_SURPRISE),
-        _act((0.72, 0.42, 0.46, -0.38), **_SURPRISE),
-        _act((0.55, 0.48, 0.10, -0.12), (0.92, 0.45, 1.2, 0.05), **_SURPRISE, lean=-0.08),
-        _act((0.98, -0.05, 0.45, -0.78), _HANGING, **_SURPRISE, lean=0.06),
-    ),
-    "neutral": (
-        _act(),
-        _act((0.68, 0.72, 0.08, 0.98), fist=0.5),
-        _act((0.70, 0.72, -0.20, 0.62), fist=0.5),
-        _act(_HANGING, _ON_HIP, head_tilt=0.05),
-    ),
-}
-"""Each emotion's ways to stand and look, as differences from rest."""
-
-NUM_WAYS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +117,7 @@ class Manner:
 
 def show(emotion: str, *, way: int, mirror: bool, intensity: float, manner: Manner) -> np.ndarray:
     """The pose vector of somebody who shows `emotion` in one of its ways, `intensity` in [0, 1]."""
-    change = ACTS[emotion][way].copy()
+    change = _acts()[emotion][way].copy()
     if mirror:
         change[_MIRRORED] *= -1
         change[_LEFT], change[_RIGHT] = change[_RIGHT].copy(), change[_LEFT].copy()
@@ -241,3 +158,30 @@ def animate(vector: np.ndarray, *, t: float, since_s: float, speech: float, mann
         eye_open=0.08 if blinking else pose.eye_open,
         mouth_open=max(pose.mouth_open * (1 - 0.45 * (speech > 0)), 0.0) + 0.6 * speech,
     )
+
+
+def num_ways(emotion: str) -> int:
+    """How many ways there are to show `emotion`."""
+    return len(_acts()[emotion])
+
+
+@cache
+def _acts() -> dict[str, list[np.ndarray]]:
+    """Each emotion's ways to stand and look, as differences from rest."""
+    acts = yaml.safe_load(_ACTS.read_text(encoding="utf-8"))
+    return {
+        emotion: [_vector({**acts[emotion]["common"], **way}) - REST for way in acts[emotion]["ways"]]
+        for emotion in EMOTIONS
+    }
+
+
+def _vector(numbers: dict[str, Any]) -> np.ndarray:
+    vector = REST.copy()
+    for name, value in numbers.items():
+        if name in ("left", "arms"):
+            vector[_LEFT] = value
+        if name in ("right", "arms"):
+            vector[_RIGHT] = value
+        if name not in ("left", "right", "arms"):
+            vector[_INDEX[name]] = value
+    return vector

@@ -189,7 +189,9 @@ def _lamp(canvas: Canvas, x: float, wall: Colour) -> None:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(name="room", draw=_room, suits=("neutral", "joy"), front=("sofa", "plant", "table")),
-    Setting(name="night room", draw=_night_room, suits=("sadness", "fear"), light=(248, 236, 228), front=("sofa", "table")),
+    Setting(
+        name="night room", draw=_night_room, suits=("sadness", "fear"), light=(248, 236, 228), front=("sofa", "table")
+    ),
     Setting(name="kitchen", draw=_kitchen, suits=("disgust", "neutral"), front=("table", "plant")),
     Setting(name="street", draw=_street, suits=("anger", "surprise"), front=("post", "hedge")),
     Setting(name="night street", draw=_night_street, suits=("fear", "anger"), light=(222, 226, 250), front=("post",)),

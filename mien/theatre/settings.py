@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from mien.config import Config
 
@@ -38,13 +38,11 @@ class TheatreSettings(Config):
     faces: Path | None = Field(None, description="folder in FER+ layout: real faces instead of drawn ones")
     utterances: Path | None = Field(None, description="folder of train.tsv, test.tsv, labels.txt: real sentences")
 
-    @field_validator("max_utterances")
-    @classmethod
-    def _not_below_min(cls, value: int, info: object) -> int:
-        minimum = getattr(info, "data", {}).get("min_utterances", 1)
-        if value < minimum:
-            raise ValueError(f"max_utterances must be at least min_utterances ({minimum})")
-        return value
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> TheatreSettings:
+        if self.max_utterances < self.min_utterances:
+            raise ValueError(f"{self.max_utterances = } must not be below {self.min_utterances = }")
+        return self
 
     def count(self, split: Split) -> int:
         return self.num_train if split == "train" else self.num_test

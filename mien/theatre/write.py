@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy as np
 from mien.theatre.pictures import Pictures
 from mien.theatre.play import Beat, write_play
 from mien.theatre.render import Seen, num_frames, render
-from mien.theatre.script import open_script
+from mien.theatre.script import Script, open_script
 from mien.theatre.settings import SPLITS, Split, TheatreSettings
 from mien.types import MienError
 
@@ -102,7 +101,7 @@ def write_video(out: Path, settings: TheatreSettings, name: VideoName) -> VideoN
     return name
 
 
-def _open(settings: TheatreSettings, split: Split) -> Any:
+def _open(settings: TheatreSettings, split: Split) -> tuple[Script, Pictures | None]:
     pictures = None if settings.faces is None else Pictures(settings.faces, split)
     return open_script(settings.utterances, split), pictures
 
@@ -182,7 +181,8 @@ def _boxes_csv(rows: Sequence[Sequence[Seen]], fps: int) -> str:
 
 
 def _truth(beats: Sequence[Beat]) -> dict[str, Any]:
-    utterances, shots, persons = [], [], {}
+    utterances, shots = [], []
+    persons: dict[int, dict[str, Any]] = {}
     for beat in beats:
         line, shown = beat.line, beat.shows[beat.line.speaker]
         utterances.append(
@@ -212,4 +212,4 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
