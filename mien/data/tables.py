@@ -1,0 +1,174 @@
+"""The tables of a store: boxes, sentences with their sentiment, the index. Layout: docs/data.md.
+
+Each table has one writer and one reader, side by side; every file carries what it was made with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Float32
+
+from mien.media.frames import METADATA_KEY, metadata_of, open_arrow, whole_file
+from mien.types import EMOTIONS, BoxTable, Clip, MienError, Sentence
+
+BOXES = pa.schema(
+    {
+        "frame": pa.int32(),
+        "xyxy": pa.list_(pa.float32(), 4),
+        "score": pa.float32(),
+        "track": pa.int32(),
+        "speaking": pa.uint8(),
+    }
+)
+SENTENCES = pa.schema(
+    {
+        "start_s": pa.float64(),
+        "end_s": pa.float64(),
+        "text": pa.string(),
+        "logits": pa.list_(pa.float32(), len(EMOTIONS)),
+    }
+)
+INDEX = pa.schema(
+    {
+        "id": pa.string(),
+        "video": pa.string(),
+        "start_frame": pa.int32(),
+        "end_frame": pa.int32(),
+        "start_s": pa.float64(),
+        "end_s": pa.float64(),
+        "text": pa.string(),
+        "sentiment_logits": pa.list_(pa.float32(), len(EMOTIONS)),
+        "person_share": pa.float32(),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoredSentences:
+    """What is said in a video, and unnormalised scores over EMOTIONS, a row a sentence."""
+
+    sentences: list[Sentence]
+    logits: Float32[np.ndarray, "n 7"]
+
+
+NO_BOXES = BoxTable(
+    frame=np.zeros(0, np.int32),
+    xyxy=np.zeros((0, 4), np.float32),
+    score=np.zeros(0, np.float32),
+    track=np.zeros(0, np.int32),
+    speaking=np.zeros(0, np.bool_),
+)
+
+
+def write_boxes(path: Path, boxes: BoxTable, *, made_with: Mapping[str, Any]) -> None:
+    """`boxes` as an Arrow file: uncompressed, so that readers map it instead of holding it."""
+    xyxy = pa.FixedSizeListArray.from_arrays(pa.array(boxes.xyxy.reshape(-1), pa.float32()), 4)
+    columns = [
+        pa.array(boxes.frame),
+        xyxy,
+        pa.array(boxes.score),
+        pa.array(boxes.track),
+        pa.array(boxes.speaking.astype(np.uint8)),
+    ]
+    schema = _describe(BOXES, made_with)
+    with (
+        whole_file(path) as part,
+        pa.OSFile(str(part), "wb") as file,
+        pa.ipc.new_file(file, schema) as writer,
+    ):
+        writer.write_batch(pa.record_batch(columns, schema=schema))
+
+
+def read_boxes(path: Path) -> BoxTable:
+    """The boxes of one video; read-only arrays that lie in the mapped file."""
+    batch = open_arrow(path).get_batch(0)
+    frame, xyxy, score, track, speaking = batch.columns
+    return BoxTable(
+        frame=frame.to_numpy(),
+        xyxy=xyxy.flatten().to_numpy().reshape(-1, 4),
+        score=score.to_numpy(),
+        track=track.to_numpy(),
+        speaking=speaking.to_numpy().view(np.bool_),
+    )
+
+
+def write_sentences(path: Path, scored: ScoredSentences, *, made_with: Mapping[str, Any]) -> None:
+    rows = [
+        {"start_s": s.start_s, "end_s": s.end_s, "text": s.text, "logits": logits}
+        for s, logits in zip(scored.sentences, scored.logits.tolist(), strict=True)
+    ]
+    _write_parquet(path, pa.Table.from_pylist(rows, schema=_describe(SENTENCES, made_with)))
+
+
+def read_sentences(path: Path) -> ScoredSentences:
+    rows = _read_parquet(path).to_pylist()
+    return ScoredSentences(
+        sentences=[Sentence(start_s=r["start_s"], end_s=r["end_s"], text=r["text"]) for r in rows],
+        logits=np.array([r["logits"] for r in rows], np.float32).reshape(-1, len(EMOTIONS)),
+    )
+
+
+def write_index(path: Path, clips: Sequence[Clip], *, made_with: Mapping[str, Any]) -> None:
+    columns = [pa.array([getattr(clip, f.name) for clip in clips], f.type) for f in INDEX]
+    _write_parquet(path, pa.Table.from_arrays(columns, schema=_describe(INDEX, made_with)))
+
+
+def read_index(path: Path) -> list[Clip]:
+    columns = {name: _read_parquet(path).column(name).to_pylist() for name in (f.name for f in fields(Clip))}
+    columns["sentiment_logits"] = [tuple(logits) for logits in columns["sentiment_logits"]]
+    return [Clip(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def made_with(path: Path) -> dict[str, Any] | None:
+    """What an output says it was made with; None where there is no such file."""
+    if not path.is_file():
+        return None
+    schema = open_arrow(path).schema if path.suffix == ".arrow" else _schema(path)
+    return metadata_of(schema, path=path)
+
+
+def up_to_date(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What `path` was made with if that is what is `wanted`; None if it must be made: it is absent, old or damaged."""
+    try:
+        made = made_with(path)
+    except MienError:
+        return None
+    is_wanted = made is not None and all(made.get(key) == value for key, value in wanted.items())
+    return made if is_wanted else None
+
+
+def _describe(schema: pa.Schema, made_with: Mapping[str, Any]) -> pa.Schema:
+    return schema.with_metadata({METADATA_KEY: json.dumps(made_with)})
+
+
+def _write_parquet(path: Path, table: pa.Table) -> None:
+    with whole_file(path) as part:
+        pq.write_table(table, part, compression="zstd")
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError as error:
+        raise MienError(f"no {path}; run `mien prepare` to make it") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> MienError:
+    return MienError(f"{path} is damaged ({error}); delete it and run `mien prepare` again")
