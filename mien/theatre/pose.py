@@ -8,7 +8,7 @@ is a weighted sum.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ class Manner:
     colour_gain: float = 1.0
     tempo: float = 1.0
     phase: float = 0.0
-    habit: np.ndarray = field(default_factory=lambda: np.zeros(len(NAMES)))
+    habit: tuple[float, ...] = (0.0,) * len(NAMES)
 
     @staticmethod
     def draw(rng: np.random.Generator) -> Manner:
@@ -111,7 +111,7 @@ class Manner:
             colour_gain=float(rng.uniform(0.0, 0.9)),
             tempo=float(rng.uniform(0.8, 1.25)),
             phase=float(rng.uniform(0, 2 * math.pi)),
-            habit=rng.normal(0.0, 1.0, len(NAMES)) * spread,
+            habit=tuple((rng.normal(0.0, 1.0, len(NAMES)) * spread).tolist()),
         )
 
 

@@ -118,27 +118,28 @@ def _run(work: Callable[[VideoName], VideoName], names: Sequence[VideoName], wor
 
 
 def _claim(out: Path, settings: TheatreSettings) -> None:
+    """Writes the settings into `out`, unless a theatre of other ones is there."""
     path = out / "theatre.json"
     wanted = {"format": FORMAT, "settings": settings.model_dump(mode="json")}
     if path.is_file():
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            same = _essence(found) == _essence(wanted)
+            found = _essence(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            raise MienError(
-                f"{out} holds a theatre made with other settings (see {path}); name another folder or remove it"
-            )
+            raise MienError(f"{path} is not a theatre's; name another folder or remove it") from None
+        here = _essence(wanted)
+        if differing := [key for key in {**here, **found} if here.get(key) != found.get(key)]:
+            what = ", ".join(f"{key}: {found.get(key)} there, {here.get(key)} here" for key in differing)
+            raise MienError(f"{out} holds a theatre of other settings ({what}); name another folder or remove it")
     _write(path, json.dumps(wanted, indent=1) + "\n")
 
 
 def _essence(theatre: dict[str, Any]) -> dict[str, Any]:
     """What the content of a video depends on; more videos are no other theatre."""
-    essence = {"format": theatre["format"], **theatre["settings"]}
-    for count in ("num_train", "num_test"):
-        essence.pop(count)
-    return essence
+    counts = ("num_train", "num_test")
+    return {
+        "format": theatre["format"],
+        **{key: value for key, value in theatre["settings"].items() if key not in counts},
+    }
 
 
 def _encode(path: Path, frames: Iterator[tuple[np.ndarray, list[Seen]]], settings: TheatreSettings) -> list[list[Seen]]:
