@@ -119,7 +119,7 @@ def _trunk(canvas: Canvas, person: Person, pose: Pose, joints: Frame, place: com
     up, across, b = joints.up, joints.up * 1j, person.build
     lift = 0.13 * pose.shrug - 0.10 * pose.slump
     shoulder = joints.neck - up * (0.15 - lift)
-    waist, hem = joints.hips + up * 0.45, joints.hips - up * (0.62 if person.garment == "dress" else 0.12)
+    waist, hem = joints.hips + up * 0.45, joints.hips - up * (0.62 if person.garment == "dress" else 0.0)
     broad = 0.62 if person.garment == "dress" else 0.40
     right = [  # the right side of the trunk, from the neck down to the hem
         joints.neck + across * 0.17 + up * 0.02,
@@ -172,7 +172,7 @@ def draw_arms(canvas: Canvas, person: Person, pose: Pose, joints: Frame, place: 
         hand = joints.neck + across * (side * hx * (b if hx > 0.5 else 1.0)) - up * hy
         sleeve, edge = person.top, shade(person.top, 0.72)
         lower, lower_edge = (person.skin, shade(person.skin, 0.78)) if person.short_sleeves else (sleeve, edge)
-        thick, thin = 0.165 * b, 0.115 * b
+        thick, thin = 0.155 * b, 0.115 * b
         rim = 0.025
         _limb(canvas, place, size, shoulder, elbow, thick + rim, thin + rim + 0.01, edge)
         _limb(canvas, place, size, elbow, hand, thin + rim, 0.085 * b + rim, lower_edge)

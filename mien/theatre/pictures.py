@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mien.theatre.canvas import Canvas
+from mien.theatre.canvas import Canvas, mix
 from mien.theatre.face import HALF_HEIGHT, HALF_WIDTH
 from mien.theatre.person import Head, Person, tinted_skin
 from mien.theatre.pose import Pose
@@ -18,6 +19,7 @@ from mien.theatre.settings import Split
 from mien.types import EMOTIONS, MienError
 
 _SIDE = 96  # pixels of a prepared face
+_NUM_READY = 16
 _VOTES = ("neutral", "joy", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "no face")
 
 
@@ -36,6 +38,7 @@ class Pictures:
             self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile:
             raise MienError(f"{path} is not a zip archive; fetch it again") from None
+        self._ready: dict[str, np.ndarray] = {}
         self.names: dict[str, list[str]] = {emotion: [] for emotion in EMOTIONS}
         for file, emotion in _read_votes(self._zip, path):
             self.names[emotion].append(file)
@@ -48,7 +51,14 @@ class Pictures:
         return names[int(rng.integers(len(names)))]
 
     def read(self, name: str) -> np.ndarray:
-        """The picture as a float32 square of grey in [0, 1]."""
+        """The picture as a float32 square of grey in [0, 1]; the last few are kept."""
+        if name not in self._ready:
+            if len(self._ready) >= _NUM_READY:
+                self._ready.clear()
+            self._ready[name] = self._prepare(name)
+        return self._ready[name]
+
+    def _prepare(self, name: str) -> np.ndarray:
         pixels = cv2.imdecode(np.frombuffer(self._zip.read(name), np.uint8), cv2.IMREAD_GRAYSCALE)
         if pixels is None:
             raise MienError(f"{name} in {self._zip.filename} is not a picture; fetch the archive again")
@@ -86,29 +96,31 @@ def draw_picture(
     speech: float,
 ) -> None:
     """The picture `grey`, in tones of the person's skin, as an ellipse where the drawn head would be."""
-    scale = canvas.gain * size * head.size
-    turn = head.turn * scale / _SIDE
-    centre = (head.centre * size + place) * canvas.gain + canvas.origin
-    half_width, half_height = HALF_WIDTH * person.head_width * 1.04, HALF_HEIGHT * 1.04
-    canvas.ellipse(head.centre * size + place, half_width * size * head.size, half_height * size * head.size,
-                   tinted_skin(person, pose), turn=head.turn)  # fmt: skip
-    radius = int(np.ceil(scale * half_height * 1.1)) + 1
-    x0, y0 = int(centre.real) - radius, int(centre.imag) - radius
-    left, top = max(0, -x0), max(0, -y0)
-    height, width = canvas.image.shape[:2]
-    right, bottom = min(2 * radius, width - x0), min(2 * radius, height - y0)
-    if right <= left or bottom <= top:
+    rx, ry = 1.04 * HALF_WIDTH * person.head_width * head.size * size, 1.04 * HALF_HEIGHT * head.size * size
+    centre = head.centre * size + place
+    skin = tinted_skin(person, pose)
+    canvas.ellipse(centre, 0.95 * rx, 0.95 * ry, skin, turn=head.turn)  # shows at the picture's soft edge
+    # From the picture's pixels to the canvas's: two sides and a corner.
+    across, down = (side * head.turn * canvas.gain * 2 / _SIDE for side in (complex(rx), 1j * ry))
+    corner = centre * canvas.gain + canvas.origin - (across + down) * _SIDE / 2
+    tones = np.array(mix(skin, (190, 190, 190), 0.45), dtype=np.float32)
+    _blend(canvas.image, np.dstack((_spoken(grey, speech), _OVAL)), tones, across, down, corner)
+
+
+def _blend(
+    image: np.ndarray, grey_and_share: np.ndarray, tones: np.ndarray, across: complex, down: complex, corner: complex
+) -> None:
+    reach = math.ceil(abs(across + down) * _SIDE / 2) + 2
+    middle = corner + (across + down) * _SIDE / 2
+    height, width = image.shape[:2]
+    x0, x1 = max(0, math.floor(middle.real) - reach), min(width, math.ceil(middle.real) + reach)
+    y0, y1 = max(0, math.floor(middle.imag) - reach), min(height, math.ceil(middle.imag) + reach)
+    if x1 <= x0 or y1 <= y0:
         return
-    middle = centre - complex(x0, y0)
-    wide, tall = 2 * half_width, 2 * half_height
-    across, down = turn * wide, turn * 1j * tall
-    corner = middle - (across + down) * _SIDE / 2
-    matrix = np.array([[across.real, down.real, corner.real], [across.imag, down.imag, corner.imag]])
-    source = np.dstack((_spoken(grey, speech), _OVAL))
-    patch = cv2.warpAffine(source, matrix, (2 * radius, 2 * radius), flags=cv2.INTER_LINEAR)[top:bottom, left:right]
-    skin = np.array(tinted_skin(person, pose), dtype=np.float32)
-    colour = np.minimum((0.25 + 1.0 * patch[:, :, :1]) * (0.55 * skin + 0.45 * 190.0), 255.0)
-    area = canvas.image[y0 + top : y0 + bottom, x0 + left : x0 + right]
+    matrix = np.array([[across.real, down.real, corner.real - x0], [across.imag, down.imag, corner.imag - y0]])
+    patch = cv2.warpAffine(grey_and_share, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    colour = np.minimum((0.25 + patch[:, :, :1]) * tones, 255.0)
+    area = image[y0:y1, x0:x1]
     area[:] = (area + (colour - area) * patch[:, :, 1:]).astype(np.uint8)
 
 
@@ -129,7 +141,7 @@ def _spoken(grey: np.ndarray, speech: float) -> np.ndarray:
 
 def _oval() -> np.ndarray:
     y, x = np.mgrid[-1 : 1 : _SIDE * 1j, -1 : 1 : _SIDE * 1j].astype(np.float32)
-    return np.clip((1.0 - np.hypot(x, y)) / 0.14, 0.0, 1.0).astype(np.float32)
+    return np.clip((1.0 - np.hypot(x, y)) / 0.08, 0.0, 1.0).astype(np.float32)
 
 
 _OVAL = _oval()

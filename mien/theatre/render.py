@@ -135,10 +135,11 @@ def _draw_part(
     draw_body(canvas, part.person, pose, joints, place, size)
     if picture is None or pictures is None:
         draw_face(canvas, part.person, pose, joints.head, place, size, t=t)
-    else:
+        draw_arms(canvas, part.person, pose, joints, place, size)
+    else:  # hands over a drawn face say something; over a real one they only hide it
         grey = pictures.read(picture)
+        draw_arms(canvas, part.person, pose, joints, place, size)
         draw_picture(canvas, part.person, pose, joints.head, grey, place=place, size=size, speech=speech)
-    draw_arms(canvas, part.person, pose, joints, place, size)
 
 
 def _speaks(beat: Beat, k: int, t: float) -> bool:
