@@ -1,0 +1,92 @@
+"""A foreign network's sizes, read off its tensors' shapes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from mien.config import validate
+from mien.models.transformer import Activation
+from mien.models.video_clip import VideoClipConfig
+from mien.types import MienError
+
+HEAD_WIDTH = 64
+"""Channels a head in every published CLIP; the number of heads is the one size no shape tells."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unseen:
+    """What the tensors' shapes do not tell. Heads: None is one per 64 channels, at least one."""
+
+    vision_heads: int | None = None
+    text_heads: int | None = None
+    temporal_heads: int = 8
+    vision_activation: Activation = "gelu"
+    text_activation: Activation = "gelu"
+    eot_id: int | None = None
+
+
+def infer_config(state: Mapping[str, Tensor], *, subject: str, source: str, unseen: Unseen) -> VideoClipConfig:
+    """All sizes from the shapes of tensors in own names."""
+
+    def shape(name: str, dims: int) -> tuple[int, ...]:
+        if name not in state or state[name].ndim != dims:
+            found = tuple(state[name].shape) if name in state else "missing"
+            raise MienError(f"{source}: the tensor for {name} must have {dims} dimensions, but it is {found}")
+        return tuple(state[name].shape)
+
+    def tower(prefix: str, width: int, heads: int | None) -> dict[str, Any]:
+        return {
+            "width": width,
+            "layers": _count(state, rf"{prefix}\.transformer\.blocks\.(\d+)\."),
+            "heads": heads or max(1, width // HEAD_WIDTH),
+            "mlp_width": shape(f"{prefix}.transformer.blocks.0.mlp.up.weight", 2)[0],
+        }
+
+    vision_width, _, patch_size, _ = shape("vision.patch_embedding.weight", 4)
+    num_positions = shape("vision.position_embedding", 2)[0]
+    grid = math.isqrt(num_positions - 1)
+    if grid**2 != num_positions - 1:
+        raise MienError(f"{source}: {num_positions} image positions are not a square of patches and [cls]")
+    vocab_size, text_width = shape("text.token_embedding.weight", 2)
+    temporal: dict[str, Any] = {"kind": "mean"}
+    if "temporal.position_embedding" in state:
+        temporal = {
+            "kind": "transformer",
+            "num_frames": shape("temporal.position_embedding", 2)[0],
+            "layers": _count(state, r"temporal\.encoder\.layers\.(\d+)\."),
+            "heads": unseen.temporal_heads,
+            "mlp_width": shape("temporal.encoder.layers.0.linear1.weight", 2)[0],
+        }
+    return validate(
+        VideoClipConfig,
+        {
+            "embed_dim": shape("vision.projection", 2)[1],
+            "vision": {
+                "image_size": patch_size * grid,
+                "patch_size": patch_size,
+                "activation": unseen.vision_activation,
+                **tower("vision", vision_width, unseen.vision_heads),
+            },
+            "text": {
+                "context_length": shape("text.position_embedding", 2)[0],
+                "vocab_size": vocab_size,
+                "activation": unseen.text_activation,
+                "eot_id": unseen.eot_id,
+                **tower("text", text_width, unseen.text_heads),
+            },
+            "subject": subject,
+            "temporal": temporal,
+        },
+        source=f"{source}, sizes taken from its tensors,",
+    )
+
+
+def _count(state: Mapping[str, Tensor], pattern: str) -> int:
+    numbers = [int(match[1]) for name in state if (match := re.match(pattern, name))]
+    return max(numbers, default=-1) + 1

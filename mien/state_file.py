@@ -1,0 +1,83 @@
+"""Checkpoint files of others as tensors by name; nothing in a file is executed."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mien.types import MienError
+
+WRAPPERS = ("model", "state_dict", "model_state_dict")
+"""Under which training code puts a model's tensors in a checkpoint."""
+
+PREFIXES = ("module.", "_orig_mod.", "clip.")
+"""What DDP, torch.compile and Hugging Face's wrappers put before every name."""
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors` file or a PyTorch checkpoint, on the CPU; wrappers' prefixes are taken off."""
+    if path.suffix == ".safetensors":
+        try:
+            return _strip_prefixes(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise MienError(f"{path} is not a safetensors file: {error}") from error
+    _refuse_archive(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise MienError(
+            f"{path} holds more than tensors and plain values, and reading it would run code from it, which is refused "
+            f"({str(error).splitlines()[0]}). If you trust it, save its tensors alone: "
+            "torch.save(torch.load(PATH, weights_only=False)['model'], 'tensors.pt')"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise MienError(f"{path} is not a PyTorch checkpoint, or damaged: {error}") from error
+    return _strip_prefixes(_unwrap(content, path))
+
+
+def _refuse_archive(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        is_script = any(Path(name).name == "constants.pkl" for name in archive.namelist())
+    if is_script:
+        raise MienError(
+            f"{path} is a TorchScript archive (as OpenAI's CLIP is): a program, not a state dict. If you trust it, "
+            "save its tensors: torch.save(torch.jit.load(PATH, map_location='cpu').state_dict(), 'clip.pt')"
+        )
+
+
+def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+    """The state dict in what a checkpoint's file holds."""
+    if isinstance(content, Mapping):
+        for key in WRAPPERS:
+            if isinstance(content.get(key), Mapping):
+                content = content[key]
+                break
+        tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+        others = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
+        if tensors and not others:
+            return tensors
+        found = f"keys {', '.join([*others, *tensors][:6]) or 'none'}"
+    else:
+        found = f"a {type(content).__name__}"
+    raise MienError(
+        f"{path} holds no state dict: it holds {found}. Known are a mapping of names to tensors, or one below "
+        f"{', '.join(WRAPPERS)}."
+    )
+
+
+def _strip_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    names = dict(tensors)
+    for prefix in PREFIXES:
+        if names and all(name.startswith(prefix) for name in names):
+            names = {name.removeprefix(prefix): tensor for name, tensor in names.items()}
+    return names
