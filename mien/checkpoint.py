@@ -89,7 +89,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             shutil.rmtree(path)
         partial.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError, RuntimeError) as error:  # the latter two: a full disk, as their writers see it
         raise MienError(f"could not write {path}: {error}; what was there before is unchanged") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -34,23 +34,35 @@ class ModelFolder(Config):
     made_with: str = Field(default_factory=lambda: f"mien {__version__}")
 
 
-def save_model(path: Path, *, model: VideoClip, config: ModelFolder, tokenizer: Tokenizer, notes: str = "") -> None:
-    """Writes the model folder; it appears whole or not at all."""
+def save_model(
+    path: Path, *, model: VideoClip, config: ModelFolder, tokenizer: Tokenizer | None, notes: str = ""
+) -> None:
+    """Writes the model folder; it appears whole or not at all, and replaces nothing but a model folder.
+
+    Without a tokenizer (foreign weights may come without one), the model takes token ids only.
+    """
+    path = path.absolute()
+    _require_replaceable(path)
     with whole_folder(path) as partial:
         tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
         (partial / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        tokenizer.save(partial / TOKENIZER)
+        if tokenizer is not None:
+            tokenizer.save(partial / TOKENIZER)
         (partial / CARD).write_text(model_card(config, notes=notes), encoding="utf-8")
 
 
-def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer]:
-    """The model in a folder, or by its hub id (which downloads it unless it is in the cache)."""
+def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer | None]:
+    """The model in a folder, or by its hub id (which downloads it unless it is in the cache).
+
+    The tokenizer is None where the folder has none: such a model takes token ids only.
+    """
     folder = resolve(name)
     config = validate(ModelFolder, _read_json(folder / CONFIG), source=str(folder / CONFIG))
     model = VideoClip(config.architecture)
     load_weights(model, folder / WEIGHTS)
-    return model.eval(), config, Tokenizer.load(folder / TOKENIZER)
+    has_tokenizer = (folder / TOKENIZER).is_file()
+    return model.eval(), config, Tokenizer.load(folder / TOKENIZER) if has_tokenizer else None
 
 
 def resolve(name: str | Path) -> Path:
@@ -112,6 +124,12 @@ Outputs are *apparent* emotion: what an onlooker might say a person shows, not w
 **Out of scope**: decisions about people at work, in education, policing, hiring or health. The EU AI Act (Article
 5(1)(f)) bans inferring emotions from biometrics in workplaces and education.
 """
+
+
+def _require_replaceable(path: Path) -> None:
+    others = {p.name for p in path.iterdir()} - {CONFIG, WEIGHTS, TOKENIZER, CARD} if path.is_dir() else set()
+    if others or path.is_file():
+        raise MienError(f"{path} exists and holds {min(others, default='a file')}; name a new folder for the model")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -149,18 +149,24 @@ class ClipDataset(Dataset[Sample]):
         return boxes
 
 
-def collate(samples: Sequence[Sample], *, tokenizer: Tokenizer, context_length: int) -> ClipBatch:
-    """Samples of equal size as one batch; boxes padded with empty ones, texts to the longest."""
+def collate(samples: Sequence[Sample], *, tokenizer: Tokenizer | None, context_length: int) -> ClipBatch:
+    """Samples of equal size as one batch; boxes padded with empty ones, texts to the longest.
+
+    Without a tokenizer there are no token ids, `[b, 0]`: enough to embed clips, not to embed their texts.
+    """
     most = max([len(b) for sample in samples for b in sample.boxes] + [1])
     num_frames = len(samples[0].boxes)
     boxes = torch.zeros(len(samples), num_frames, most, 4)
     for i, sample in enumerate(samples):
         for t, own in enumerate(sample.boxes):
             boxes[i, t, : len(own)] = own
+    token_ids = torch.empty(len(samples), 0, dtype=torch.int64)
+    if tokenizer is not None:
+        token_ids = tokenizer.encode([s.text for s in samples], context_length=context_length)
     return ClipBatch(
         frames=torch.from_numpy(np.stack([s.frames for s in samples])),
         boxes=boxes,
-        token_ids=tokenizer.encode([s.text for s in samples], context_length=context_length),
+        token_ids=token_ids,
         sentiment_logits=torch.from_numpy(np.stack([s.sentiment_logits for s in samples])),
         ids=tuple(s.id for s in samples),
     )

@@ -22,6 +22,8 @@ class TextConfig(Config):
     heads: int = Field(8, gt=0)
     mlp_width: int = Field(2048, gt=0)
     activation: Activation = "gelu"
+    eot_id: int | None = Field(None, ge=0)
+    """The end-of-text token; by default a row's largest id, as CLIP has it, whose vocabulary ends with that token."""
 
     @model_validator(mode="after")
     def _sizes_divide(self) -> TextConfig:
@@ -31,12 +33,11 @@ class TextConfig(Config):
 
 
 class TextTransformer(nn.Module):
-    """Token ids to an embedding (Radford et al. 2021). The end-of-text id is the vocabulary's last."""
+    """Token ids to an embedding (Radford et al. 2021)."""
 
     def __init__(self, config: TextConfig, *, embed_dim: int, checkpointing: bool = False) -> None:
         super().__init__()
         self.config = config
-        self.eot_id = config.vocab_size - 1
         self.token_embedding = nn.Embedding(config.vocab_size, config.width)
         self.position_embedding = nn.Parameter(0.01 * torch.randn(config.context_length, config.width))
         self.transformer = Transformer(
@@ -65,6 +66,7 @@ class TextTransformer(nn.Module):
             )
         tokens = self.token_embedding(token_ids) + self.position_embedding[:length]
         tokens = self.transformer(tokens, attend=CAUSAL)
-        end = (token_ids == self.eot_id).int().argmax(dim=1)
+        eot_id = self.config.eot_id
+        end = (token_ids if eot_id is None else (token_ids == eot_id).int()).argmax(dim=1)  # argmax: the first
         at_end = tokens[torch.arange(len(tokens), device=tokens.device), end]
         return self.final_norm(at_end) @ self.projection
