@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FRAMINGS = ("close", "medium", "wide")
-_VIEW_HEIGHTS = {"close": (2.1, 2.8), "medium": (3.2, 4.2), "wide": (4.9, 6.0)}
+_VIEW_HEIGHTS = {"close": (2.1, 2.8), "medium": (3.0, 3.9), "wide": (4.7, 5.4)}
 _ROOM = 1.0  # beside the outermost persons, in head heights
 _HEADROOM = 0.75  # above the middle of the highest head
 

@@ -174,7 +174,8 @@ def draw_arms(canvas: Canvas, person: Person, pose: Pose, joints: Frame, place: 
         lower, lower_edge = (person.skin, shade(person.skin, 0.78)) if person.short_sleeves else (sleeve, edge)
         thick, thin = 0.155 * b, 0.115 * b
         rim = 0.025
-        _limb(canvas, place, size, shoulder, elbow, thick + rim, thin + rim + 0.01, edge)
+        below = shoulder + 0.35 * (elbow - shoulder)  # no rim at the shoulder, where the sleeve is sewn on
+        _limb(canvas, place, size, below, elbow, 0.5 * (thick + thin) + rim, thin + rim + 0.01, edge)
         _limb(canvas, place, size, elbow, hand, thin + rim, 0.085 * b + rim, lower_edge)
         _limb(canvas, place, size, elbow, hand, thin, 0.085 * b, lower)
         _limb(canvas, place, size, shoulder, elbow, thick, thin + 0.01, sleeve)

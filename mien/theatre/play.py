@@ -159,7 +159,7 @@ def _draw_scene(
 def _draw_show(emotion: str, pictures: Pictures | None, rng: np.random.Generator) -> Show:
     return Show(
         emotion=emotion,
-        intensity=float(rng.uniform(0.5, 1.0)),
+        intensity=float(rng.uniform(0.6, 1.0)),
         way=int(rng.integers(num_ways(emotion))),
         mirror=bool(rng.random() < 0.5),
         picture=None if pictures is None else pictures.draw_name(emotion, rng),

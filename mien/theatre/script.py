@@ -14,7 +14,7 @@ from mien.theatre.settings import Split
 from mien.types import EMOTIONS, MienError
 
 MIN_WORDS, MAX_WORDS = 3, 15
-_TOLD_SHARE = 0.25
+_TOLD_SHARE = 0.2
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _NAME = re.compile(r"<(\w+)>")
 _PHRASES = Path(__file__).parent / "phrases.yaml"
