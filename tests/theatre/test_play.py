@@ -113,3 +113,22 @@ def test_judgement_lies_in_its_ranges_and_names_the_emotion() -> None:
 def test_settings_out_of_order_are_refused() -> None:
     with pytest.raises(MienError, match="max_utterances"):
         validate(TheatreSettings, {"min_utterances": 5, "max_utterances": 4}, source="test")
+
+
+def test_every_head_is_in_the_picture_throughout_the_shot() -> None:
+    for beat in BEATS:
+        for t in (beat.start_s, (beat.start_s + beat.end_s) / 2, beat.end_s):
+            view = beat.shot.view(t)
+            for part in beat.scene.parts:
+                seen = part.head - view.centre
+                assert abs(seen.real) < view.height * 320 / 256 / 2
+                assert abs(seen.imag) < view.height / 2
+
+
+def test_camera_moves_without_a_jump() -> None:
+    for beat in BEATS[:200]:
+        times = np.arange(beat.start_s, beat.end_s, 1 / 8)
+        views = [beat.shot.view(float(t)) for t in times]
+        for before, after in pairwise(views):
+            assert abs(after.centre - before.centre) < 0.15
+            assert abs(after.height - before.height) < 0.15
