@@ -32,8 +32,8 @@ class ClipSettings(Config):
     """What is read of a clip, in training and in evaluation alike."""
 
     num_frames: int = Field(8, gt=0)
-    subject: Literal["all", "speaker"] = "all"
-    """Whose boxes form the subject area: everyone's, as published, or the speaker's where the store knows it."""
+    subject: Literal["all", "speaker"] | None = None
+    """Whose boxes form the subject area: everyone's, as published, or the speaker's; None is as the store says."""
     min_box_score: float = Field(0.35, ge=0, le=1)
     """Detections below do not count. The paper has 0.5 with YOLOv7; the embedded detector's scores run lower."""
     max_boxes: int = Field(8, gt=0)
@@ -96,6 +96,7 @@ class ClipDataset(Dataset[Sample]):
         self.preprocess = preprocess
         self.augment = augment
         self.seed = seed
+        self.subject = settings.subject or store.settings["subject"]
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -140,7 +141,7 @@ class ClipDataset(Dataset[Sample]):
         for frame in chosen:
             first, last = np.searchsorted(table.frame, [frame, frame + 1])
             is_used = table.score[first:last] >= self.settings.min_box_score
-            if self.settings.subject == "speaker":
+            if self.subject == "speaker":
                 is_used &= table.speaking[first:last]
             rows = first + np.flatnonzero(is_used)
             rows = rows[np.argsort(-table.score[rows], kind="stable")][: self.settings.max_boxes]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mien.config import Config
 from mien.data.store import BOXES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE
@@ -34,6 +34,8 @@ class PrepareSettings(Config):
     frames: FrameSettings = FrameSettings()
     boxes: BoxSettings = BoxSettings()
     index: IndexSettings = IndexSettings()
+    subject: Literal["all", "speaker"] = "all"
+    """Whose boxes form the subject area; a store keeps everyone's, and who speaks, so this decides how it is read."""
     images: bool = False
     """Take pictures for videos of one frame."""
     exclude: tuple[str, ...] = ("bold_sources",)

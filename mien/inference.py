@@ -1,0 +1,245 @@
+"""`Mien`: a model with its tokenizer and its preprocessing, for those who want embeddings in three lines."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Float32, Int64, UInt8
+from torch import Tensor
+
+from mien.data.clips import ClipDataset, collate
+from mien.data.loader import load_in_order
+from mien.data.store import Store
+from mien.hub import ModelFolder, load_model, save_model
+from mien.media.boxes import coverage
+from mien.models.video_clip import VideoClip
+from mien.prepare import PrepareSettings, prepare
+from mien.text import Tokenizer
+from mien.types import Clip, ClipBatch, MienError
+
+TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone is speaking with {}.")
+"""Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""
+
+Pixels = Float[Tensor, "*n 3 h w"] | UInt8[Tensor, "*n 3 h w"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """What a model makes of a stretch of a video: its embedding, and a probability a label where labels were asked."""
+
+    video: str
+    start_s: float
+    end_s: float
+    embedding: Float32[np.ndarray, "e"]
+    scores: dict[str, float]
+
+
+class Mien:
+    """Embeds pictures, clips and texts in one space.
+
+    Pixels are uint8 RGB (0 to 255, normalised here) or float, already normalised as `config.preprocess` says; both at
+    the model's size. Masks say where the subject is, in [0, 1], at the pixels' size; without one, the subject is the
+    whole picture. Embeddings are not normalised unless `normalize=True`.
+    """
+
+    def __init__(
+        self, model: VideoClip, *, config: ModelFolder, tokenizer: Tokenizer | None, device: str | None = None
+    ) -> None:
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.device).eval()
+        self.config = config
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, device: str | None = None) -> Mien:
+        """The model in a folder (`mien train` and `mien convert` make such), or by hub id `owner/name`."""
+        model, config, tokenizer = load_model(name)
+        return cls(model, config=config, tokenizer=tokenizer, device=device)
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Writes the folder that `from_pretrained` reads."""
+        save_model(Path(path), model=self.model, config=self.config, tokenizer=self.tokenizer)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
+        """Uploads the model folder to the Hugging Face hub, and returns its address."""
+        from huggingface_hub import HfApi
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(Path(folder) / "model")
+            api = HfApi()
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=Path(folder) / "model"))
+
+    @torch.inference_mode()
+    def encode_frames(
+        self, frames: Pixels, subject_mask: Float[Tensor, "n h w"] | None = None, *, normalize: bool = False
+    ) -> Float[Tensor, "n e"]:
+        """Embeddings of single pictures `[n, 3, h, w]`."""
+        pixels = self._pixels(frames)
+        return _finish(self.model.encode_frames(pixels, self._coverage(pixels, subject_mask)), normalize=normalize)
+
+    @torch.inference_mode()
+    def encode_video(
+        self, video: Pixels, subject_mask: Float[Tensor, "b t h w"] | None = None, *, normalize: bool = False
+    ) -> Float[Tensor, "b e"]:
+        """Embeddings of clips `[b, t, 3, h, w]`."""
+        pixels = self._pixels(video)
+        return _finish(self.model.encode_video(pixels, self._coverage(pixels, subject_mask)), normalize=normalize)
+
+    @torch.inference_mode()
+    def encode_text(
+        self, texts: Sequence[str] | Int64[Tensor, "b l"], *, normalize: bool = False
+    ) -> Float[Tensor, "b e"]:
+        """Embeddings of texts, or of token ids that end with the tokenizer's end-of-text id."""
+        if isinstance(texts, str):
+            raise MienError(f"encode_text takes a list of texts; write [{texts!r}]")
+        if not isinstance(texts, Tensor):
+            if self.tokenizer is None:
+                raise MienError("this model came without a tokenizer; give it token ids, an int64 tensor [b, l]")
+            texts = self._need_tokenizer().encode(texts, context_length=self.config.architecture.text.context_length)
+        return _finish(self.model.encode_text(texts.to(self.device)), normalize=normalize)
+
+    @torch.inference_mode()
+    def embed_batch(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
+        """Embeddings of a batch as the loader makes it; what evaluation calls."""
+        moved = batch.to(self.device)
+        height, width = moved.frames.shape[-2:]
+        covered = coverage(moved.boxes, height=height, width=width, patch=self.config.architecture.vision.patch_size)
+        return self.model.encode_video(self.config.preprocess.normalize(moved.frames), covered)
+
+    @torch.inference_mode()
+    def label_scores(
+        self, embeddings: Float[Tensor, "n e"], labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES
+    ) -> Float[Tensor, "n c"]:
+        """Zero-shot probabilities of `labels`: the softmax of scaled cosines, averaged over templates before it."""
+        if not labels:
+            raise MienError("no labels given; say for example joy,anger,relief")
+        without_slot = [t for t in templates if "{}" not in t]
+        if without_slot or not templates:
+            raise MienError(f"a template needs {{}} where the label goes, got {without_slot or list(templates)}")
+        prompts = [template.format(label) for label in labels for template in templates]
+        text = self.encode_text(prompts, normalize=True)
+        cosine = F.normalize(embeddings.to(self.device), dim=-1) @ text.T
+        per_label = rearrange(cosine, "n (c t) -> n c t", t=len(templates)).mean(dim=-1)
+        return (self.model.logit_scale.exp() * per_label).softmax(dim=-1)
+
+    def classify(
+        self,
+        source: str | Path | Pixels,
+        labels: Sequence[str],
+        *,
+        templates: Sequence[str] = TEMPLATES,
+        window_s: float = 4.0,
+    ) -> list[Moment]:
+        """Which of `labels` fits when: one `Moment` per `window_s` seconds of a video file, or per clip of an array.
+
+        source: a path (people are found by the embedded detector), or clips `[b, t, 3, h, w]` as in `encode_video`.
+        The scores of a moment sum to one over the labels.
+        """
+        if isinstance(source, str | Path):
+            moments = list(self.embed_files([Path(source)], window_s=window_s))
+        else:
+            embeddings = self.encode_video(source).float().cpu().numpy()
+            moments = [
+                Moment(video=f"#{i}", start_s=0.0, end_s=0.0, embedding=e, scores={}) for i, e in enumerate(embeddings)
+            ]
+        if not moments:
+            return []
+        embeddings = torch.from_numpy(np.stack([m.embedding for m in moments]))
+        scores = self.label_scores(embeddings, labels, templates=templates).cpu().tolist()
+        return [
+            Moment(
+                video=moment.video,
+                start_s=moment.start_s,
+                end_s=moment.end_s,
+                embedding=moment.embedding,
+                scores=dict(zip(labels, row, strict=True)),
+            )
+            for moment, row in zip(moments, scores, strict=True)
+        ]
+
+    def embed_files(
+        self, paths: Sequence[Path], *, window_s: float = 4.0, settings: PrepareSettings | None = None
+    ) -> Iterator[Moment]:
+        """Embeddings of video files and pictures, or folders of them, a moment per `window_s` seconds.
+
+        Files go through `prepare` into a temporary store, so that they are read just as training data are.
+        """
+        if window_s <= 0:
+            raise MienError(f"the window must be longer than 0 s, got {window_s}")
+        for path in paths:
+            with tempfile.TemporaryDirectory() as folder:
+                report = prepare(path, Path(folder), settings=settings or PrepareSettings(images=True, exclude=()))
+                if report.failed:
+                    raise MienError(f"{report.failed[0].what}: {report.failed[0].reason}")
+                yield from self.embed_store(Store(Path(folder)), window_s=window_s)
+
+    def embed_store(self, store: Store, *, window_s: float = 4.0) -> Iterator[Moment]:
+        """Embeddings of all videos of a store, a moment per `window_s` seconds."""
+        clips = [clip for video in store.videos for clip in windows(store, video, window_s=window_s)]
+        starts = iter(clips)
+        for batch in self.loader(store, clips):
+            for clip, embedding in zip(starts, self.embed_batch(batch).float().cpu().numpy(), strict=False):
+                yield Moment(video=clip.video, start_s=clip.start_s, end_s=clip.end_s, embedding=embedding, scores={})
+
+    def loader(self, store: Store, clips: Sequence[Clip], *, workers: int = 0) -> Iterable[ClipBatch]:
+        """The clips in order, as this model wants them."""
+        collate_batch = functools.partial(
+            collate,
+            tokenizer=self.tokenizer or Tokenizer.clip(),
+            context_length=self.config.architecture.text.context_length,
+        )
+        dataset = ClipDataset(store, clips, settings=self.config.clip, preprocess=self.config.preprocess)
+        return load_in_order(dataset, collate=collate_batch, batch_size=32, workers=workers)
+
+    def _need_tokenizer(self) -> Tokenizer:
+        if self.tokenizer is None:
+            raise MienError("this model came without a tokenizer; give token ids [b, l] instead of texts")
+        return self.tokenizer
+
+    def _pixels(self, pixels: Pixels) -> Float[Tensor, "*n 3 h w"]:
+        size = self.config.preprocess.image_size
+        if tuple(pixels.shape[-3:]) != (3, size, size):
+            raise MienError(
+                f"pixels are {tuple(pixels.shape)}, but this model takes [..., 3, {size}, {size}]; "
+                "mien.media.transforms crops and resizes"
+            )
+        moved = pixels.to(self.device)
+        return moved if moved.is_floating_point() else self.config.preprocess.normalize(moved)
+
+    def _coverage(self, pixels: Tensor, mask: Tensor | None) -> Float[Tensor, "*n gh gw"]:
+        size = (*pixels.shape[:-3], *pixels.shape[-2:])
+        if mask is None:
+            mask = torch.ones(size)
+        if tuple(mask.shape) != size:
+            raise MienError(f"the subject mask is {tuple(mask.shape)}, but the pixels want {size}")
+        patch = self.config.architecture.vision.patch_size
+        return mask_coverage(mask.to(self.device, pixels.dtype), patch=patch)
+
+
+def mask_coverage(mask: Float[Tensor, "*n h w"], *, patch: int) -> Float[Tensor, "*n gh gw"]:
+    """The mean of a pixel mask in each patch: what `mien.media.boxes.coverage` is for boxes."""
+    flat = mask.reshape(-1, 1, *mask.shape[-2:])
+    return F.avg_pool2d(flat, patch).reshape(*mask.shape[:-2], mask.shape[-2] // patch, mask.shape[-1] // patch)
+
+
+def windows(store: Store, video: str, *, window_s: float) -> list[Clip]:
+    """A video cut into stretches of about `window_s` seconds, all equally long, none left over."""
+    info = store.frames(video).info
+    duration = info.num_frames / info.fps
+    count = max(1, round(duration / window_s))
+    edges = np.linspace(0, duration, count + 1)
+    return [store.clip(video, start_s=float(start), end_s=float(end)) for start, end in itertools.pairwise(edges)]
+
+
+def _finish(embedding: Tensor, *, normalize: bool) -> Tensor:
+    return F.normalize(embedding, dim=-1) if normalize else embedding
