@@ -9,7 +9,7 @@ import numpy as np
 
 FRAMINGS = ("close", "medium", "wide")
 _VIEW_HEIGHTS = {"close": (2.1, 2.8), "medium": (3.0, 3.9), "wide": (4.7, 5.4)}
-_ROOM = 1.0  # beside the outermost persons, in head heights
+_ROOM = 0.85  # beside the outermost persons, in head heights
 _HEADROOM = 0.75  # above the middle of the highest head
 
 
@@ -46,12 +46,12 @@ class Shot:
 
 def draw_shot(heads: list[complex], *, aspect: float, start_s: float, end_s: float, rng: np.random.Generator) -> Shot:
     """A shot of the persons whose heads are at `heads`; all are in the picture, none has the better place."""
-    framing = str(rng.choice(FRAMINGS, p=(0.35, 0.4, 0.25) if len(heads) == 1 else (0.0, 0.65, 0.35)))
+    framing = str(rng.choice(FRAMINGS, p=(0.45, 0.4, 0.15) if len(heads) == 1 else (0.0, 0.8, 0.2)))
     xs = [z.real for z in heads]
     low, high = _VIEW_HEIGHTS[framing]
     height = max(float(rng.uniform(low, high)), (max(xs) - min(xs) + 2 * _ROOM) / aspect)
     slack = max(0.0, height * aspect - (max(xs) - min(xs) + 2 * _ROOM)) / 2
-    x = (max(xs) + min(xs)) / 2 + float(rng.uniform(-0.8, 0.8)) * slack
+    x = (max(xs) + min(xs)) / 2 + float(rng.uniform(-0.5, 0.5)) * slack
     y = sum(z.imag for z in heads) / len(heads) + height * (0.15 if framing == "close" else 0.24)
     if framing == "wide":
         y = 0.4 - height / 2

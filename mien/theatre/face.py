@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.theatre.canvas import Canvas, Colour, Points, mix, shade
-from mien.theatre.person import Head, Person, tinted_skin
+from mien.theatre.person import Head, Person
 from mien.theatre.pose import Pose
 
 HALF_WIDTH, HALF_HEIGHT = 0.43, 0.52
@@ -57,7 +57,7 @@ def draw_hair_behind(canvas: Canvas, person: Person, head: Head, place: complex,
 def draw_face(canvas: Canvas, person: Person, pose: Pose, head: Head, place: complex, size: float, *, t: float) -> None:
     """Head, features and the hair in front."""
     pen = _Pen(canvas, head, place, size)
-    skin = tinted_skin(person, pose)
+    skin = person.skin
     width = HALF_WIDTH * person.head_width
     for side in (-1, 1):
         pen.ellipse(side * width * 0.98 - 0.06 * pose.head_turn + 0.03j, 0.08, 0.12, shade(skin, 0.86))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,6 +96,15 @@ def skeleton(person: Person, pose: Pose) -> Frame:
         span=0.52 * person.build * (1 - 0.22 * pose.narrow) * (1 - 0.08 * pose.slump),
         head=Head(centre=centre, turn=complex(math.cos(angle), math.sin(angle)), size=1 + pose.loom),
     )
+
+
+def coloured(person: Person, pose: Pose) -> Person:
+    """The person with skin as the emotion colours it: red with anger, pale with fear, green with disgust, grey with
+    grief."""
+    skin = mix(person.skin, (222, 48, 40), 0.5 * _unit(pose.flush))
+    skin = mix(skin, (232, 236, 248), 0.5 * _unit(pose.pale))
+    skin = mix(skin, (120, 172, 70), 0.5 * _unit(pose.green))
+    return replace(person, skin=mix(skin, (112, 128, 176), 0.4 * _unit(pose.grey)))
 
 
 def draw_body(canvas: Canvas, person: Person, pose: Pose, joints: Frame, place: complex, size: float) -> None:
@@ -213,13 +222,6 @@ def _pick(palette: tuple[Colour, ...], rng: np.random.Generator, *, spread: floa
     colour = np.array(palette[int(rng.integers(len(palette)))]) + rng.uniform(-spread, spread, 3)
     r, g, b = np.clip(colour, 0, 255).tolist()
     return (r, g, b)
-
-
-def tinted_skin(person: Person, pose: Pose) -> Colour:
-    """The face's skin: flushed with anger, pale with fear, greenish with disgust."""
-    skin = mix(person.skin, (214, 60, 48), 0.34 * _unit(pose.flush))
-    skin = mix(skin, (226, 230, 240), 0.34 * _unit(pose.pale))
-    return mix(skin, (128, 168, 84), 0.30 * _unit(pose.green))
 
 
 def _unit(x: float) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mien.theatre.canvas import Canvas, mix
 from mien.theatre.face import HALF_HEIGHT, HALF_WIDTH
-from mien.theatre.person import Head, Person, tinted_skin
+from mien.theatre.person import Head, Person
 from mien.theatre.pose import Pose
 from mien.theatre.settings import Split
 from mien.types import EMOTIONS, MienError
@@ -98,7 +98,7 @@ def draw_picture(
     """The picture `grey`, in tones of the person's skin, as an ellipse where the drawn head would be."""
     rx, ry = 1.04 * HALF_WIDTH * person.head_width * head.size * size, 1.04 * HALF_HEIGHT * head.size * size
     centre = head.centre * size + place
-    skin = tinted_skin(person, pose)
+    skin = person.skin
     canvas.ellipse(centre, 0.95 * rx, 0.95 * ry, skin, turn=head.turn)  # shows at the picture's soft edge
     # From the picture's pixels to the canvas's: two sides and a corner.
     across, down = (side * head.turn * canvas.gain * 2 / _SIDE for side in (complex(rx), 1j * ry))

@@ -140,7 +140,7 @@ def _draw_scene(
         depth = float(rng.uniform(-0.3, 0.3))
         place, size = complex(x, depth), 1.0 + 0.45 * depth
         parts.append(Part(track=int(track), person=person, manner=manner, place=place, size=size))
-        x += float(rng.uniform(1.2, 1.9))
+        x += float(rng.uniform(1.15, 1.65))
     parts.sort(key=lambda part: part.place.imag)
     front = []
     if setting.front and rng.random() < 0.4:

@@ -72,6 +72,7 @@ class Pose:
     flush: float = 0.0
     pale: float = 0.0
     green: float = 0.0
+    grey: float = 0.0
     tears: float = 0.0
     sweat: float = 0.0
 
@@ -108,7 +109,7 @@ class Manner:
         return Manner(
             face_gain=float(rng.uniform(0.75, 1.15)),
             body_gain=float(rng.uniform(0.75, 1.15)),
-            colour_gain=float(rng.uniform(0.2, 1.0)),
+            colour_gain=float(rng.uniform(0.3, 1.0)),
             tempo=float(rng.uniform(0.8, 1.25)),
             phase=float(rng.uniform(0, 2 * math.pi)),
             habit=tuple((rng.normal(0.0, 1.0, len(NAMES)) * spread).tolist()),

@@ -12,7 +12,7 @@ import numpy as np
 from mien.theatre.camera import Shot, View
 from mien.theatre.canvas import Canvas
 from mien.theatre.face import draw_face, draw_hair_behind
-from mien.theatre.person import draw_arms, draw_body, skeleton
+from mien.theatre.person import coloured, draw_arms, draw_body, skeleton
 from mien.theatre.pictures import Pictures, draw_picture
 from mien.theatre.play import Beat, Part, Scene
 from mien.theatre.pose import animate, show
@@ -129,17 +129,18 @@ def _draw_part(
         picture = now.picture if u >= 0.5 else old.picture
     speech = _mouth(t, part.manner.phase) if _speaks(beat, k, t) else 0.0
     pose = animate(vector, t=t, since_s=since_s, speech=speech, manner=part.manner)
-    joints = skeleton(part.person, pose)
+    person = coloured(part.person, pose)
+    joints = skeleton(person, pose)
     place, size = part.place, part.size
-    draw_hair_behind(canvas, part.person, joints.head, place, size)
-    draw_body(canvas, part.person, pose, joints, place, size)
+    draw_hair_behind(canvas, person, joints.head, place, size)
+    draw_body(canvas, person, pose, joints, place, size)
     if picture is None or pictures is None:
-        draw_face(canvas, part.person, pose, joints.head, place, size, t=t)
-        draw_arms(canvas, part.person, pose, joints, place, size)
+        draw_face(canvas, person, pose, joints.head, place, size, t=t)
+        draw_arms(canvas, person, pose, joints, place, size)
     else:  # hands over a drawn face say something; over a real one they only hide it
         grey = pictures.read(picture)
-        draw_arms(canvas, part.person, pose, joints, place, size)
-        draw_picture(canvas, part.person, pose, joints.head, grey, place=place, size=size, speech=speech)
+        draw_arms(canvas, person, pose, joints, place, size)
+        draw_picture(canvas, person, pose, joints.head, grey, place=place, size=size, speech=speech)
 
 
 def _speaks(beat: Beat, k: int, t: float) -> bool:
