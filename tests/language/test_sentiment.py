@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +85,8 @@ def test_weights_of_other_sizes_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_card_reports_the_macro_f1_of_the_shipped_weights(
-    model: UtteranceModel, real_data: Callable[[str], Path]
-) -> None:
-    lines = (real_data("goemotions-ekman") / "test.tsv").read_text(encoding="utf-8").rstrip("\n").split("\n")
+def test_card_reports_the_macro_f1_of_the_shipped_weights(model: UtteranceModel, real_data: Path) -> None:
+    lines = (real_data / "goemotions-ekman" / "test.tsv").read_text(encoding="utf-8").rstrip("\n").split("\n")
     texts, numbers, _ = zip(*(line.split("\t") for line in lines), strict=True)
     labels = np.array([[str(i) in row.split(",") for i in range(len(EMOTIONS))] for row in numbers])
     metrics = json.loads((ASSETS / "utterance" / "metrics.json").read_text())["test"]
