@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 Activation = Literal["gelu", "quick_gelu"]
 
 
+@runtime_checkable
 class Attend(Protocol):
     """How queries meet keys and values. `__call__` is the fast path; `weights` the matrix it amounts to."""
 
