@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from mien.types import Detections, MienError
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Finds persons. `id` names the exact weights and is stored with what they found."""
 
