@@ -1,9 +1,11 @@
 """Trains the utterance model shipped in mien/assets/utterance, and writes its card.
 
-    python scripts/train_utterance_model.py --data goemotions-ekman --out mien/assets/utterance
+    python scripts/train_utterance_model.py --data goemotions-ekman --out mien/assets/utterance \\
+        --tokenizer mien/assets/utterance/tokenizer.json
 
 The data: `train.tsv`, `dev.tsv` and `test.tsv`, lines of a text, its labels (numbers into mien.types.EMOTIONS, with
-commas between) and an id. Five minutes on two cores. The same seed on the same machine gives the same weights.
+commas between) and an id. Five minutes on two cores. The same seed and tokenizer give the same weights
+on the same machine; without --tokenizer a new one is trained, which breaks ties differently each time.
 Expect a macro F1 of about 0.60 on test. Temperature and thresholds are fitted on dev; test is only measured.
 """
 
@@ -65,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.tsv, dev.tsv, test.tsv")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
+    parser.add_argument("--tokenizer", type=Path, help="tokenizer.json to use, instead of training one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="part of what makes two runs equal")
     args = parser.parse_args()
@@ -74,7 +77,10 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
 
     config = UtteranceConfig()
-    bpe = train_tokenizer(train.texts, vocab_size=config.vocab_size)
+    if args.tokenizer is None:
+        bpe = train_tokenizer(train.texts, vocab_size=config.vocab_size)
+    else:
+        bpe = Tokenizer.from_file(str(args.tokenizer))
     bpe.save(str(args.out / "tokenizer.json"), pretty=False)
     network = UtteranceNetwork(config)
     for i in range(config.num_members):
