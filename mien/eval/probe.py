@@ -1,0 +1,168 @@
+"""Linear probe: a linear head fitted on frozen features, as the papers score a representation.
+
+The objectives are scikit-learn's: `½‖W‖² + C · Σ losses` for the logistic kinds and `Σ squares + α‖W‖²` for ridge,
+with an unpenalised intercept; features are taken as they come. All labels are fitted at once, in float64.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Int, Shaped
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from mien.config import Config
+from mien.eval.logistic import minimise_multinomial, minimise_one_vs_rest
+from mien.types import MienError
+
+
+class OneVsRest(Config):
+    """A logistic regression a label, each on its own; labels are not exclusive."""
+
+    kind: Literal["one_vs_rest"] = "one_vs_rest"
+    C: float = Field(gt=0)
+
+
+class Multinomial(Config):
+    """One softmax over exclusive classes."""
+
+    kind: Literal["multinomial"] = "multinomial"
+    C: float = Field(gt=0)
+
+
+class Ridge(Config):
+    """Least squares with a penalty on the weights, a dimension each."""
+
+    kind: Literal["ridge"] = "ridge"
+    alpha: float = Field(ge=0)
+
+
+ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinearProbe:
+    """A fitted head; `classes` name its outputs (or the dimensions, for ridge)."""
+
+    weight: Float64[np.ndarray, "c e"]
+    bias: Float64[np.ndarray, "c"]
+    kind: Literal["one_vs_rest", "multinomial", "ridge"]
+    classes: tuple[str, ...]
+
+    def decision(self, x: Float[np.ndarray, "n e"]) -> Float64[np.ndarray, "n c"]:
+        """Logits, or for ridge the predicted numbers."""
+        return x.astype(np.float64) @ self.weight.T + self.bias
+
+    def probabilities(self, x: Float[np.ndarray, "n e"]) -> Float64[np.ndarray, "n c"]:
+        """Probability of each class (rows sum to one only for `multinomial`)."""
+        if self.kind == "ridge":
+            raise MienError("a ridge probe predicts numbers, not probabilities; call decision()")
+        logits = torch.from_numpy(self.decision(x))
+        return (logits.softmax(dim=1) if self.kind == "multinomial" else logits.sigmoid()).numpy()
+
+    def save(self, path: Path) -> None:
+        """Write `path` (safetensors) and, beside it, what it means as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({"weight": self.weight, "bias": self.bias}, path)
+        meaning = {"kind": self.kind, "classes": self.classes}
+        path.with_suffix(".json").write_text(json.dumps(meaning, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> LinearProbe:
+        """The probe that `save` wrote to `path`."""
+        try:
+            arrays = load_file(path)
+            meaning = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            return cls(
+                weight=arrays["weight"],
+                bias=arrays["bias"],
+                kind=meaning["kind"],
+                classes=tuple(meaning["classes"]),
+            )
+        except (OSError, SafetensorError, json.JSONDecodeError, KeyError) as error:
+            raise MienError(f"{path} holds no saved probe ({error}); LinearProbe.save writes one") from error
+
+
+def fit_probe(
+    x: Float[np.ndarray, "n e"],
+    labels: Shaped[np.ndarray, "n *c"],
+    *,
+    classes: tuple[str, ...],
+    config: ProbeConfig,
+) -> LinearProbe:
+    """Fit the head that `config` describes; `labels` as the `fit_…` function of its kind wants them."""
+    match config:
+        case OneVsRest():
+            return fit_one_vs_rest(x, labels, classes=classes, C=config.C)
+        case Multinomial():
+            return fit_multinomial(x, labels, classes=classes, C=config.C)
+        case Ridge():
+            return fit_ridge(x, labels, classes=classes, alpha=config.alpha)
+
+
+def fit_one_vs_rest(
+    x: Float[np.ndarray, "n e"], positive: Bool[np.ndarray, "n c"], *, classes: tuple[str, ...], C: float
+) -> LinearProbe:
+    """A logistic regression for each label.
+
+    A label that all samples have, or none, has its optimum at an infinite intercept: its head is weight 0 and bias
+    ±inf, i.e. probability 1 or 0.
+    """
+    _check(x)
+    share = positive.mean(axis=0)
+    mixed = (share > 0) & (share < 1)
+    weight = np.zeros((len(classes), x.shape[1]))
+    bias = np.where(share > 0, np.inf, -np.inf)
+    if mixed.any():
+        weight[mixed], bias[mixed] = minimise_one_vs_rest(x, positive[:, mixed], C=C)
+    return LinearProbe(weight=weight, bias=bias, kind="one_vs_rest", classes=classes)
+
+
+def fit_multinomial(
+    x: Float[np.ndarray, "n e"], category: Int[np.ndarray, "n"], *, classes: tuple[str, ...], C: float
+) -> LinearProbe:
+    """One softmax regression; `category` indexes `classes`. Intercepts are centred over the classes that occur.
+
+    A class without samples gets weight 0 and bias −inf, i.e. probability 0. With two classes this is the symmetric
+    two-row softmax, whose penalty is half that of scikit-learn's single row.
+    """
+    _check(x)
+    target = category[:, None] == np.arange(len(classes))
+    occurs = target.any(axis=0)
+    weight = np.zeros((len(classes), x.shape[1]))
+    bias = np.full(len(classes), -np.inf)
+    weight[occurs], bias[occurs] = minimise_multinomial(x, target[:, occurs], C=C)
+    return LinearProbe(weight=weight, bias=bias, kind="multinomial", classes=classes)
+
+
+def fit_ridge(
+    x: Float[np.ndarray, "n e"], target: Float[np.ndarray, "n c"], *, classes: tuple[str, ...], alpha: float
+) -> LinearProbe:
+    """Ridge regression in closed form, every dimension at once."""
+    _check(x)
+    features, values = torch.from_numpy(x).double(), torch.from_numpy(target).double()
+    mean_x, mean_y = features.mean(dim=0), values.mean(dim=0)
+    centred = features - mean_x
+    gram = centred.T @ centred + alpha * torch.eye(centred.shape[1], dtype=torch.float64)
+    moment = centred.T @ (values - mean_y)  # [e, c]
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    if failed:
+        raise MienError(f"ridge with {alpha = } has no single solution on these features; raise alpha")
+    weight = torch.cholesky_solve(moment, factor).T  # [c, e]
+    return LinearProbe(
+        weight=weight.numpy().copy(), bias=(mean_y - weight @ mean_x).numpy(), kind="ridge", classes=classes
+    )
+
+
+def _check(x: Float[np.ndarray, "n e"]) -> None:
+    if not len(x):
+        raise MienError("no samples to fit a probe on; are all clips of the training split skipped?")
+    if not np.isfinite(x).all():
+        raise MienError(f"features of {int((~np.isfinite(x)).any(axis=1).sum())} samples are not finite numbers")
