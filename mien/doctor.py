@@ -60,9 +60,8 @@ def _devices() -> list[Finding]:
     import onnxruntime
     import torch
 
-    rows = [
-        Finding(what="cpu", state="ok", detail=f"{len(os.sched_getaffinity(0))} cores, torch uses {torch.get_num_threads()} threads")
-    ]  # fmt: skip
+    cores = f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"
+    rows = [Finding(what="cpu", state="ok", detail=cores)]
     if torch.cuda.is_available():
         for i in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(i)

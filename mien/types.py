@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, UInt8
 from torch import Tensor
 
+from mien.errors import MienError
+
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 """The seven utterance emotions of EmotionCLIP (§3.3), in the order of every 7-vector here."""
 
@@ -23,10 +25,6 @@ CATEGORIES = (
     "Fear", "Pain", "Suffering",
 )  # fmt: skip
 """The 26 emotional categories of BoLD and EMOTIC, in BoLD's column order."""
-
-
-class MienError(Exception):
-    """Something the user can mend; the message names the value and the remedy."""
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────

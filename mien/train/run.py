@@ -136,15 +136,6 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
     return run / "model"
 
 
-def initial_model(config: RunConfig, path: Path) -> Path:
-    """Saves the model as it is before the first step: the untrained baseline of a run."""
-    torch.manual_seed(config.seed)
-    method = config.method.build()
-    _load_initial_weights(config, method)
-    export(config, method, Tokenizer.clip(), path)
-    return path
-
-
 def export(config: RunConfig, method: EmotionClip, tokenizer: Tokenizer, path: Path) -> None:
     """Writes the model folder others load with `Mien.from_pretrained`."""
     save_model(

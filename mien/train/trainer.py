@@ -27,7 +27,8 @@ from mien.types import ClipBatch, MienError, StepOutput
 class TrainerConfig(Config):
     """How long, how large, how often."""
 
-    steps: int = Field(1000, gt=0)
+    steps: int = Field(1000, ge=0)
+    """0 gives the model before training: the untrained baseline of a run."""
     batch_size: int = Field(128, gt=0)
     """Clips a step over all processes."""
     accumulate: int = Field(1, gt=0)
