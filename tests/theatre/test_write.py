@@ -14,7 +14,7 @@ import pytest
 from mien.theatre import TheatreSettings, write_theatre
 from mien.types import CATEGORIES, EMOTIONS, MienError
 
-SMALL = TheatreSettings(num_train=2, num_test=1, min_utterances=2, max_utterances=3, width=160, height=128)
+SMALL = TheatreSettings(num_train=2, num_test=1, min_utterances=1, max_utterances=2, width=160, height=128)
 SUFFIXES = {".mp4", ".srt", ".boxes.csv", ".truth.json"}
 
 
