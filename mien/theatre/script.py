@@ -60,8 +60,8 @@ def _speak(patterns: Mapping[str, list[str]], rng: np.random.Generator) -> str:
     return pattern[0].upper() + pattern[1:]
 
 
-def _pick(options: list[str] | dict[str, list[str]], rng: np.random.Generator) -> str:
-    return str(options[int(rng.integers(len(options)))])  # type: ignore[index]
+def _pick(options: list[str], rng: np.random.Generator) -> str:
+    return options[int(rng.integers(len(options)))]
 
 
 def _read_lines(folder: Path, split: Split) -> dict[str, list[str]]:
