@@ -1,0 +1,89 @@
+"""The plan of training: every sample once an epoch, whoever reads it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_store import write_store
+
+from mien.data.clips import ClipDataset, ClipSettings, collate
+from mien.data.loader import BatchPlan, load_for_training, load_in_order
+from mien.media.transforms import Augment, Preprocess
+from mien.text import Tokenizer
+from mien.types import ClipBatch, MienError
+
+
+def parts(plan: BatchPlan, *, first_step: int, count: int) -> list[list[tuple[int, int]]]:
+    return list(itertools.islice(plan.parts(first_step=first_step), count))
+
+
+@given(num_samples=st.integers(8, 60), seed=st.integers(0, 9), ranks=st.sampled_from([1, 2, 4]))
+def test_every_sample_is_read_at_most_once_an_epoch_by_all_ranks_together(
+    num_samples: int, seed: int, ranks: int
+) -> None:
+    plans = [
+        BatchPlan(num_samples=num_samples, batch_size=8, seed=seed, rank=r, world_size=ranks) for r in range(ranks)
+    ]
+    steps = plans[0].steps_per_epoch
+    read = [key for plan in plans for part in parts(plan, first_step=0, count=steps) for key in part]
+    assert len(read) == len(set(read)) == steps * 8
+    assert {epoch for epoch, _ in read} == {0}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_number_of_ranks_changes_who_reads_but_not_what_a_step_is_made_of(accumulate: int) -> None:
+    def global_part(ranks: int) -> list[list[tuple[int, int]]]:
+        plans = [
+            BatchPlan(num_samples=40, batch_size=8, seed=1, accumulate=accumulate, rank=r, world_size=ranks)
+            for r in range(ranks)
+        ]
+        shares = [parts(plan, first_step=3, count=6) for plan in plans]
+        return [[key for share in shares for key in share[i]] for i in range(6)]
+
+    assert global_part(1) == global_part(2) == global_part(4)
+
+
+def test_plan_goes_on_in_the_middle_as_if_it_had_never_stopped() -> None:
+    plan = BatchPlan(num_samples=30, batch_size=4, seed=0)
+    assert parts(plan, first_step=0, count=20)[9:] == parts(plan, first_step=9, count=11)
+
+
+def test_batch_that_ranks_cannot_share_is_refused() -> None:
+    with pytest.raises(MienError, match="not a multiple"):
+        BatchPlan(num_samples=100, batch_size=10, seed=0, world_size=4)
+
+
+def test_too_few_clips_are_refused_with_the_remedies() -> None:
+    with pytest.raises(MienError, match=r"3 clips are too few.*max_neutral"):
+        BatchPlan(num_samples=3, batch_size=8, seed=0)
+
+
+@pytest.mark.slow
+def test_workers_change_neither_content_nor_order(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store")
+    dataset = ClipDataset(
+        store,
+        store.clips(),
+        settings=ClipSettings(num_frames=3),
+        preprocess=Preprocess(image_size=32),
+        augment=Augment(crop=0.8),
+    )
+    collate_batch = functools.partial(collate, tokenizer=Tokenizer.clip(), context_length=32)
+    plan = BatchPlan(num_samples=len(dataset), batch_size=4, seed=0)
+
+    def batches(workers: int) -> list[ClipBatch]:
+        loaded = load_for_training(dataset, plan, collate=collate_batch, first_step=1, workers=workers)
+        return list(itertools.islice(loaded, 4))
+
+    for a, b in zip(batches(0), batches(2), strict=True):
+        assert a.ids == b.ids
+        assert torch.equal(a.frames, b.frames)
+        assert torch.equal(a.boxes, b.boxes)
+    in_order = list(load_in_order(dataset, collate=collate_batch, batch_size=5))
+    assert [i for batch in in_order for i in batch.ids] == [clip.id for clip in store.clips()]
