@@ -1,0 +1,88 @@
+"""One, two and four processes compute the same loss, gradients and logs of one global batch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+from mien import distributed
+
+sys.path.insert(0, str(Path(__file__).parent / "methods"))  # in the spawned processes too
+from tiny import CONFIG, part_of, random_batch
+
+GLOBAL_BATCH = 8
+
+
+def compute(world_size: int) -> dict[str, Any]:
+    """This process's loss and logs, and the gradients after DDP's exchange."""
+    torch.manual_seed(0)
+    method = CONFIG.build()
+    module = DistributedDataParallel(method) if world_size > 1 else method
+    batch = part_of(random_batch(GLOBAL_BATCH), distributed.own_rows(GLOBAL_BATCH // world_size))
+    output = module(batch)
+    output.loss.backward()
+    return {
+        "loss": distributed.mean(output.loss.detach()),
+        "logs": {name: distributed.mean(value) for name, value in output.logs.items()},
+        "gradients": {name: p.grad for name, p in method.named_parameters()},
+    }
+
+
+def worker(rank: int, world_size: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
+    try:
+        result = compute(world_size)
+        result["told"] = distributed.broadcast_object({"rank": rank})
+        result["any"] = distributed.any_true(rank == world_size - 1), distributed.any_true(False)
+        rows = distributed.gather(torch.full((2, 3), float(rank)))
+        result["gathered"] = rows[:, 0].tolist()
+        result["own"] = rows[distributed.own_rows(2), 0].tolist()
+        torch.save(result, f"{folder}/{rank}.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_processes_together_equal_one(world_size: int, tmp_path: Path) -> None:
+    mp.spawn(worker, args=(world_size, str(tmp_path)), nprocs=world_size)
+    expected = compute(1)
+    for rank in range(world_size):
+        found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert found["loss"] == pytest.approx(expected["loss"], abs=1e-6)
+        assert found["logs"] == pytest.approx(expected["logs"], abs=1e-6)
+        assert found["gradients"].keys() == expected["gradients"].keys()
+        for name, gradient in expected["gradients"].items():
+            largest = max(1.0, float(gradient.abs().max()))
+            torch.testing.assert_close(found["gradients"][name], gradient, atol=1e-6 * largest, rtol=0, msg=name)
+        assert found["told"] == {"rank": 0}
+        assert found["any"] == (True, False)
+        assert found["gathered"] == [float(r) for r in range(world_size) for _ in range(2)]
+        assert found["own"] == [float(rank)] * 2
+
+
+def test_one_process_needs_no_group() -> None:
+    x = torch.randn(3, 2)
+    assert distributed.gather(x) is x
+    assert distributed.own_rows(5) == slice(0, 5)
+    assert (distributed.rank(), distributed.world_size(), distributed.is_main()) == (0, 1, True)
+    assert distributed.mean(torch.tensor(1.5)) == 1.5
+    assert distributed.broadcast_object("x") == "x"
+    assert distributed.any_true(True)
+    distributed.barrier()
+
+
+def test_process_group_without_torchrun_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with distributed.process_group("cpu") as device:
+        assert device == "cpu"
+        assert not dist.is_initialized()
