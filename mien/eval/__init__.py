@@ -1,0 +1,1 @@
+"""Evaluation: frozen features, linear probes, scores, and the record of a run."""

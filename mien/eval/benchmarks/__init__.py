@@ -1,0 +1,25 @@
+"""The benchmarks by name. A new one is a file here, a protocol beside them, and a line below."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from mien.eval.benchmarks.base import Benchmark
+from mien.types import MienError
+
+BENCHMARKS = {
+    "theatre": "mien.eval.benchmarks.theatre:THEATRE",
+}
+"""Name → where its `Benchmark` is; the file is imported when the benchmark is asked for."""
+
+
+def load_benchmark(name: str) -> Benchmark:
+    """The benchmark of that name."""
+    if name not in BENCHMARKS:
+        raise MienError(f"there is no benchmark {name!r}; there are {', '.join(sorted(BENCHMARKS))}")
+    module, _, attribute = BENCHMARKS[name].partition(":")
+    benchmark: Benchmark = vars(import_module(module))[attribute]
+    return benchmark
+
+
+__all__ = ["BENCHMARKS", "Benchmark", "load_benchmark"]

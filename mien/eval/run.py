@@ -1,0 +1,93 @@
+"""Evaluation: a frozen model on a benchmark, from its clips to a record of what it scored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mien.data.store import Store
+from mien.eval.benchmarks.base import Benchmark
+from mien.eval.features import Embed, extract_features
+from mien.eval.results import EvalResult, SkippedSample, hardware, versions
+from mien.eval.tasks import run_task
+from mien.types import Clip, ClipBatch, Features, MienError, Skipped
+
+MakeLoader = Callable[[Sequence[Clip]], Iterable[ClipBatch]]
+"""Clips → their batches, each clip once and in order."""
+
+
+def evaluate(
+    benchmark: Benchmark,
+    *,
+    root: Path,
+    store: Store,
+    embed: Embed,
+    make_loader: MakeLoader,
+    model_id: str,
+    weights_hash: str,
+    split: str = "test",
+    seed: int | None = None,
+    reading: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    heads: Path | None = None,
+) -> EvalResult:
+    """Fit the protocol's probes on the training split's features, and score them on `split`.
+
+    root: the benchmark's release; store: what `mien prepare` made of it. seed: the model's, if there is one (nothing
+    here is random). reading: how clips are read, for the record; its `subject`, if any, overrules the store's.
+    out: the JSON file to write; heads: a folder for the fitted probes, `TASK.safetensors` each.
+    """
+    if split not in benchmark.splits:
+        raise MienError(f"{benchmark.name} has no split {split!r}; it has {', '.join(benchmark.splits)}")
+    begin, started_at = time.perf_counter(), datetime.now(UTC)
+    protocol = benchmark.protocol
+    train, train_skipped = embed_split(
+        benchmark, protocol.train_split, root=root, store=store, embed=embed, make_loader=make_loader
+    )
+    test, test_skipped = embed_split(benchmark, split, root=root, store=store, embed=embed, make_loader=make_loader)
+    results = []
+    for task in protocol.tasks:
+        result, head = run_task(task, classes=benchmark.classes, train=train, test=test)
+        results.append(result)
+        if heads is not None:
+            head.save(heads / f"{task.name}.safetensors")
+    skipped = [*train_skipped, *test_skipped]
+    record = EvalResult(
+        benchmark=benchmark.name,
+        is_generated=benchmark.is_generated,
+        split=split,
+        protocol=protocol.model_dump(mode="json"),
+        model_id=model_id,
+        weights_hash=weights_hash,
+        seed=seed,
+        tasks=tuple(results),
+        num_train=len(train.ids),
+        num_used=len(test.ids),
+        num_skipped=len(skipped),
+        skipped=tuple(SkippedSample(what=s.what, reason=s.reason) for s in skipped),
+        boxes=store.settings["boxes"]["source"],
+        subject=dict(reading or {}).get("subject") or store.settings["subject"],
+        reading=dict(reading or {}),
+        store_settings=store.settings,
+        versions=versions(),
+        hardware=hardware(),
+        started_at=started_at.isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - begin, 2),
+    )
+    if out is not None:
+        record.save(out)
+    return record
+
+
+def embed_split(
+    benchmark: Benchmark, split: str, *, root: Path, store: Store, embed: Embed, make_loader: MakeLoader
+) -> tuple[Features, list[Skipped]]:
+    """The features and labels of one split, and what of it could not be used."""
+    samples, skipped = benchmark.clips(root, store, split)
+    if not samples:
+        why = f"; the first because {skipped[0].reason}" if skipped else ""
+        raise MienError(f"no clip of {benchmark.name}'s split {split!r} is in the store: {len(skipped)} skipped{why}")
+    return extract_features(embed, make_loader([s.clip for s in samples]), samples=samples), skipped

@@ -1,0 +1,183 @@
+"""Tasks: one kind of label, the probe that is fitted to it, and the scores by which it is judged.
+
+The probe's kind says which labels it takes: `multinomial` the category, `one_vs_rest` the label scores (positive from
+`positive_at` up), `ridge` the numbers of `vad`. Beside each result stands `majority`: what one scores by knowing only
+how frequent the labels are in the training split.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from pydantic import Field
+
+from mien.config import Config, load_config
+from mien.eval import scores
+from mien.eval.probe import LinearProbe, ProbeConfig, fit_probe
+from mien.eval.results import TaskResult
+from mien.eval.scores import MacroScore
+from mien.types import Features, MienError
+
+PROTOCOLS = Path(__file__).parent / "protocols"
+
+
+class Task(Config):
+    """One probe of a protocol. `positive_at` matters to `one_vs_rest` only."""
+
+    name: str
+    probe: ProbeConfig
+    positive_at: float = Field(0.5, ge=0, le=1)
+
+
+class Protocol(Config):
+    """How a benchmark is scored: which split the probes are fitted on, and the probes."""
+
+    name: str
+    source: str
+    """Where the choices come from."""
+    train_split: str
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassNames:
+    """What a benchmark calls its labels, in the order of `Labels`; empty where it has none of a kind."""
+
+    category: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
+    vad: tuple[str, ...] = ()
+
+
+def load_protocol(name: str) -> Protocol:
+    """The protocol shipped for the benchmark `name`."""
+    return load_config(Protocol, PROTOCOLS / f"{name}.yaml")
+
+
+def run_task(task: Task, *, classes: ClassNames, train: Features, test: Features) -> tuple[TaskResult, LinearProbe]:
+    """Fit the task's probe on `train` and score it on `test`."""
+    match task.probe.kind:
+        case "multinomial":
+            return _run_multinomial(task, classes.category, train=train, test=test)
+        case "one_vs_rest":
+            return _run_one_vs_rest(task, classes.scores, train=train, test=test)
+        case "ridge":
+            return _run_ridge(task, classes.vad, train=train, test=test)
+
+
+def _run_multinomial(
+    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
+) -> tuple[TaskResult, LinearProbe]:
+    fitted, truth = _need(task, train.category), _need(task, test.category)
+    head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
+    prior = np.bincount(fitted, minlength=len(classes)) / len(fitted)
+    p = head.probabilities(test.x)
+    confusion = scores.confusion_matrix(truth, p.argmax(axis=1), num_classes=len(classes))
+    return (
+        _result(
+            task,
+            classes,
+            support=np.bincount(truth, minlength=len(classes)),
+            ours=score_classes(truth, p),
+            majority=score_classes(truth, np.broadcast_to(prior, p.shape)),
+            confusion=tuple(tuple(row) for row in confusion.tolist()),
+        ),
+        head,
+    )
+
+
+def _run_one_vs_rest(
+    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
+) -> tuple[TaskResult, LinearProbe]:
+    fitted = _need(task, train.scores) >= task.positive_at
+    truth = _need(task, test.scores) >= task.positive_at
+    head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
+    constant = np.broadcast_to(fitted.mean(axis=0), truth.shape)
+    ours, majority = score_labels(truth, head.probabilities(test.x)), score_labels(truth, constant)
+    return _result(task, classes, support=truth.sum(axis=0), ours=ours, majority=majority), head
+
+
+def _run_ridge(
+    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
+) -> tuple[TaskResult, LinearProbe]:
+    fitted, truth = _need(task, train.vad), _need(task, test.vad)
+    head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
+    constant = np.broadcast_to(fitted.mean(axis=0), truth.shape)
+    ours, majority = score_numbers(truth, head.decision(test.x)), score_numbers(truth, constant)
+    support = np.full(len(classes), len(truth))
+    return _result(task, classes, support=support, ours=ours, majority=majority), head
+
+
+# ── the scores of each kind of label ─────────────────────────────────────────────────────────────
+
+Scored = dict[str, MacroScore | float]
+
+
+def score_classes(truth: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"]) -> Scored:
+    """Exclusive classes; the predicted one is the most probable, the first of equals."""
+    num_classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    return {
+        "accuracy": scores.accuracy(truth, predicted),
+        "uar": scores.recalls(truth, predicted, num_classes=num_classes),
+        "weighted_f1": scores.weighted_f1(truth, predicted, num_classes=num_classes),
+        "macro_f1": scores.f1_scores(truth, predicted, num_classes=num_classes),
+        "macro_auc": scores.roc_aucs(scores.one_hot(truth, num_classes=num_classes), probabilities),
+    }
+
+
+def score_labels(positive: Bool[np.ndarray, "n c"], probabilities: Float[np.ndarray, "n c"]) -> Scored:
+    """Labels that go together; each is ranked on its own."""
+    return {
+        "macro_map": scores.average_precisions(positive, probabilities),
+        "macro_auc": scores.roc_aucs(positive, probabilities),
+    }
+
+
+def score_numbers(truth: Float[np.ndarray, "n d"], predicted: Float[np.ndarray, "n d"]) -> Scored:
+    """Continuous dimensions."""
+    return {
+        "r2": scores.r2_scores(truth, predicted),
+        "mse": scores.mean_squared_errors(truth, predicted),
+        "pearson": scores.pearson_correlations(truth, predicted),
+    }
+
+
+def _result(
+    task: Task,
+    classes: tuple[str, ...],
+    *,
+    support: Int[np.ndarray, "c"],
+    ours: Scored,
+    majority: Scored,
+    confusion: tuple[tuple[int, ...], ...] | None = None,
+) -> TaskResult:
+    macro = {name: score for name, score in ours.items() if isinstance(score, MacroScore)}
+    return TaskResult(
+        name=task.name,
+        probe=task.probe.model_dump(mode="json"),
+        classes=classes,
+        support=tuple(support.tolist()),
+        metrics={name: _value(score) for name, score in ours.items()},
+        majority={name: _value(score) for name, score in majority.items()},
+        per_class={name: tuple(map(_number, score.per_class)) for name, score in macro.items()},
+        num_left_out={name: score.num_left_out for name, score in macro.items()},
+        confusion=confusion,
+    )
+
+
+def _value(score: MacroScore | float) -> float | None:
+    return _number(score.value if isinstance(score, MacroScore) else score)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _need(task: Task, labels: np.ndarray | None) -> np.ndarray:
+    if labels is None:
+        raise MienError(f"task {task.name!r} has a {task.probe.kind} probe, but the clips have no labels for it")
+    return labels

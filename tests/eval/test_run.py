@@ -1,0 +1,230 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mien.data.store import Store
+from mien.eval.benchmarks import BENCHMARKS, load_benchmark
+from mien.eval.benchmarks.theatre import read_truth
+from mien.eval.features import extract_features
+from mien.eval.probe import LinearProbe
+from mien.eval.results import EvalResult, collect
+from mien.eval.run import evaluate
+from mien.types import CATEGORIES, EMOTIONS, Clip, ClipBatch, LabeledClip, Labels, MienError
+
+
+class FakeStore(Store):
+    """As much of a store as evaluation uses; video `train/0001` is not in it."""
+
+    settings = {"boxes": {"source": "sidecar"}, "subject": "speaker"}  # type: ignore[assignment]  # noqa: RUF012
+
+    def __init__(self) -> None: ...
+
+    def clip(self, video: str, *, text: str = "", id: str | None = None, **times) -> Clip:
+        assert id is not None
+        if video == "train/0001":
+            raise MienError(f"no video {video!r}")
+        return make_clip(id, text=text)
+
+
+def make_clip(id: str, *, text: str = "") -> Clip:
+    return Clip(
+        id=id, video="v", start_frame=0, end_frame=8, start_s=0, end_s=1, text=text,
+        sentiment_logits=(0.0,) * 7, person_share=1.0,
+    )  # fmt: skip
+
+
+def make_loader(clips):
+    """Batches of three whose pictures show the number in the clip's text."""
+    for start in range(0, len(clips), 3):
+        some = clips[start : start + 3]
+        frames = torch.tensor([int(c.text) for c in some], dtype=torch.uint8)
+        yield ClipBatch(
+            frames=frames[:, None, None, None, None].expand(-1, 2, 3, 4, 4),
+            boxes=torch.zeros(len(some), 2, 1, 4),
+            token_ids=torch.zeros(len(some), 1, dtype=torch.int64),
+            sentiment_logits=torch.zeros(len(some), 7),
+            ids=tuple(c.id for c in some),
+        )
+
+
+def embed(batch: ClipBatch) -> torch.Tensor:
+    """A model that knows it all: one dimension an emotion."""
+    return 5 * torch.nn.functional.one_hot(batch.frames[:, 0, 0, 0, 0].long(), 7).float()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split, videos in (("train", 3), ("test", 2)):
+        for video in range(videos):
+            utterances = [
+                {
+                    "start_s": float(i), "end_s": i + 1.0, "text": str(i % 7), "speaker": 1, "emotion": EMOTIONS[i % 7],
+                    "categories": [float(c == i % 7) for c in range(26)],
+                    "vad": [float(i % 7), 1.0, float(rng.normal())],
+                }
+                for i in range(14)
+            ]  # fmt: skip
+            path = tmp_path / split / f"{video:04d}.truth.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps({"format": 1, "utterances": utterances}))
+    return tmp_path
+
+
+def run(root: Path, **changes) -> EvalResult:
+    settings = {
+        "root": root, "store": FakeStore(), "embed": embed, "make_loader": make_loader, "model_id": "oracle",
+        "weights_hash": "0" * 8,
+    }  # fmt: skip
+    return evaluate(load_benchmark("theatre"), **settings | changes)
+
+
+def test_model_that_knows_the_emotion_scores_it_fully_and_majority_does_not(root):
+    result = run(root)
+    emotion = result.task("emotion")
+    assert emotion.metrics == {"accuracy": 1.0, "uar": 1.0, "weighted_f1": 1.0, "macro_f1": 1.0, "macro_auc": 1.0}
+    assert emotion.majority["accuracy"] == pytest.approx(1 / 7)
+    assert emotion.majority["macro_auc"] == pytest.approx(0.5)
+    assert emotion.confusion == tuple(tuple(4 * int(r == c) for c in range(7)) for r in range(7))
+    assert emotion.support == (4,) * 7
+    assert emotion.per_class["uar"] == (1.0,) * 7
+
+
+def test_categories_that_never_occur_are_counted_not_scored(root):
+    categories = run(root).task("categories")
+    assert categories.metrics == {"macro_map": 1.0, "macro_auc": 1.0}
+    assert categories.num_left_out == {"macro_map": 19, "macro_auc": 19}
+    assert categories.majority["macro_map"] == pytest.approx(1 / 7)
+
+
+def test_constant_dimension_has_no_r2(root):
+    vad = run(root).task("vad")
+    r2 = vad.per_class["r2"]
+    assert r2[0] == pytest.approx(1.0, abs=0.05)  # alpha shrinks it
+    assert r2[1] is None
+    assert vad.num_left_out["r2"] == 1
+    assert vad.majority["r2"] is not None
+    assert vad.majority["r2"] <= 0
+
+
+def test_record_says_what_was_used_and_what_was_skipped_and_why(root):
+    result = run(root, reading={"num_frames": 8, "subject": None}, seed=3)
+    assert (result.num_train, result.num_used, result.num_skipped) == (28, 28, 14)
+    assert result.skipped[0].what == "train/0001#0"
+    assert "no video 'train/0001'" in result.skipped[0].reason
+    assert (result.boxes, result.subject, result.is_generated, result.seed) == ("sidecar", "speaker", True, 3)
+    assert result.protocol["tasks"][0]["probe"] == {"kind": "multinomial", "C": 8.0}
+
+
+def test_record_survives_the_disk_and_makes_a_table(root, tmp_path):
+    run(root, out=tmp_path / "results" / "trained.json")
+    run(root, embed=lambda batch: torch.ones(len(batch.ids), 4), out=tmp_path / "results" / "untrained.json")
+    assert EvalResult.load(tmp_path / "results" / "trained.json").task("emotion").metrics["accuracy"] == 1.0
+    table = collect([tmp_path / "results"])
+    assert [row[0] for row in table.rows] == ["majority", "trained", "untrained"]
+    assert table.columns[:5] == ("run", "benchmark", "split", "emotion accuracy", "emotion uar")
+    assert table.to_csv().splitlines()[2].startswith("trained,theatre,test,1.000,1.000")
+    assert table.to_markdown().splitlines()[3].startswith("| trained | theatre | test | 1.000 |")
+    assert table.to_rich().row_count == 3
+
+
+def test_heads_are_saved_for_later_use(root, tmp_path):
+    run(root, heads=tmp_path / "heads")
+    head = LinearProbe.load(tmp_path / "heads" / "emotion.safetensors")
+    assert head.classes == EMOTIONS
+    assert head.probabilities(np.eye(7)).argmax(axis=1).tolist() == list(range(7))
+
+
+def test_file_that_is_no_result_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(MienError, match=r"a\.json is not a result"):
+        EvalResult.load(tmp_path / "a.json")
+    with pytest.raises(MienError, match="no results to make a table of"):
+        collect([])
+
+
+def test_unknown_split_and_benchmark_are_refused_with_what_there_is(root):
+    with pytest.raises(MienError, match="no split 'dev'; it has train, test"):
+        run(root, split="dev")
+    with pytest.raises(MienError, match="no benchmark 'BoLT'; there are theatre"):
+        load_benchmark("BoLT")
+
+
+def test_split_without_truth_files_is_refused(root):
+    for file in (root / "test").iterdir():
+        file.unlink()
+    with pytest.raises(MienError, match="what `mien theatre` wrote"):
+        run(root)
+
+
+@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+def test_every_benchmark_has_a_protocol_whose_probes_find_their_labels(name):
+    benchmark = load_benchmark(name)
+    assert benchmark.name == benchmark.protocol.name == name
+    assert benchmark.protocol.train_split in benchmark.splits
+    classes = {"multinomial": benchmark.classes.category, "one_vs_rest": benchmark.classes.scores,
+               "ridge": benchmark.classes.vad}  # fmt: skip
+    assert all(classes[task.probe.kind] for task in benchmark.protocol.tasks)
+
+
+# ── features ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def samples_of(*ids: str) -> list[LabeledClip]:
+    return [LabeledClip(clip=make_clip(id, text="1"), labels=Labels(category=0)) for id in ids]
+
+
+def test_features_are_unit_vectors_in_float32_with_their_labels():
+    samples = samples_of("a", "b", "c", "d")
+    features = extract_features(
+        lambda batch: torch.full((len(batch.ids), 4), 3.0).bfloat16(),
+        make_loader([s.clip for s in samples]),
+        samples=samples,
+    )
+    np.testing.assert_allclose(features.x, np.full((4, 4), 0.5))
+    assert features.x.dtype == np.float32
+    assert features.ids == ("a", "b", "c", "d")
+    assert features.scores is None
+    assert features.category is not None
+
+
+def test_loader_that_changes_order_or_drops_clips_is_found_out():
+    samples = samples_of("a", "b", "c", "d")
+    clips = [s.clip for s in samples]
+    with pytest.raises(MienError, match="'b' at position = 0 where 'a' belongs"):
+        extract_features(embed, make_loader([clips[1], clips[0], *clips[2:]]), samples=samples)
+    with pytest.raises(MienError, match="gave 3 clips where 4"):
+        extract_features(embed, make_loader(clips[:3]), samples=samples)
+
+
+def test_broken_embedding_is_named_by_its_clip():
+    samples = samples_of("a", "b")
+    broken = torch.tensor([[1.0, 0.0], [1.0, torch.nan]])
+    with pytest.raises(MienError, match="clip 'b' is not finite"):
+        extract_features(lambda batch: broken, make_loader([s.clip for s in samples]), samples=samples)
+
+
+def test_label_that_only_some_clips_have_is_refused():
+    samples = samples_of("a", "b")
+    samples[1] = replace(samples[1], labels=Labels())
+    with pytest.raises(MienError, match="1 of 2 clips have no category, 'b' first"):
+        extract_features(embed, make_loader([s.clip for s in samples]), samples=samples)
+
+
+def test_unknown_emotion_in_a_truth_file_is_skipped_with_its_name(root):
+    path = root / "test" / "0000.truth.json"
+    path.write_text(path.read_text().replace('"anger"', '"bliss"'))
+    samples, skipped = load_benchmark("theatre").clips(root, FakeStore(), "test")
+    assert (len(samples), len(skipped)) == (26, 2)
+    assert "'bliss' is none of anger" in skipped[0].reason
+    assert len(CATEGORIES) == len(samples[0].labels.scores or ())
+
+
+def test_damaged_truth_file_is_named(root):
+    (root / "test" / "0000.truth.json").write_text('{"utterances": [{}]}')
+    with pytest.raises(MienError, match=r"0000\.truth\.json is not a theatre's truth"):
+        read_truth(root / "test" / "0000.truth.json")
