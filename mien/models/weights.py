@@ -123,7 +123,9 @@ def _translate_emotionclip(tensors: Tensors, *, source: str, unseen: Unseen) -> 
         elif name.startswith("visual_head."):
             names[name] = own_name(name, TEMPORAL, {})
     ignored = {"backbone.attn_mask": "the causal mask, which the text tower makes itself"}
-    if "logit_scale" in tensors:
+    if "backbone.logit_scale" not in tensors:
+        names["logit_scale"] = "logit_scale"  # one shared tensor: some formats keep it under one name only
+    elif "logit_scale" in tensors:
         _require_equal(tensors, "logit_scale", "backbone.logit_scale", source=source)
         ignored["logit_scale"] = "the same tensor as backbone.logit_scale"
     if "visual_head.position_ids" in tensors:
@@ -201,8 +203,8 @@ def _finish(
 
 
 def _require_equal(tensors: Tensors, a: str, b: str, *, source: str) -> None:
-    if b not in tensors or not torch.equal(tensors[a].flatten(), tensors[b].flatten()):
-        raise MienError(f"{source}: {a} and {b} must be one shared tensor, but are {tensors[a]} and {tensors.get(b)}")
+    if not torch.equal(tensors[a].flatten(), tensors[b].flatten()):
+        raise MienError(f"{source}: {a} and {b} must be one shared tensor, but are {tensors[a]} and {tensors[b]}")
 
 
 def _differences(expected: Tensors, found: Tensors) -> list[str]:

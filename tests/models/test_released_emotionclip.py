@@ -9,6 +9,7 @@ import released
 import torch
 import torch.nn.functional as F
 from released import Sizes
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mien.convert import convert
@@ -109,6 +110,13 @@ def test_checkpoint_of_several_processes_and_half_precision_converts(state: rele
     assert all(t.dtype == torch.float32 for t in b.values())
     for name, tensor in a.items():
         torch.testing.assert_close(b[name], tensor, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("dropped", ["logit_scale", "backbone.logit_scale"])
+def test_shared_scale_may_be_stored_once(state: released.State, dropped: str, tmp_path: Path) -> None:
+    save_file({name: t for name, t in state.items() if name != dropped}, tmp_path / "emotionclip.safetensors")
+    convert(tmp_path / "emotionclip.safetensors", tmp_path / "model")
+    assert torch.equal(load_model(tmp_path / "model")[0].logit_scale, state["logit_scale"])
 
 
 @pytest.mark.parametrize(

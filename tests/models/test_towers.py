@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 import torch
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel
@@ -123,6 +124,26 @@ def test_pixels_normalised_in_another_way_are_refused(tmp_path: Path) -> None:
     (tmp_path / "hf" / "preprocessor_config.json").write_text('{"image_mean": [0.5, 0.5, 0.5]}', encoding="utf-8")
     with pytest.raises(MienError, match="image_mean is"):
         convert(tmp_path / "hf", tmp_path / "model")
+
+
+def test_folders_own_tokenizer_travels_along(tmp_path: Path) -> None:
+    random_clip(clip_config()).save_pretrained(tmp_path / "hf")
+    words = {f"w{i}</w>": i for i in range(VOCABULARY - 2)}
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=words, merges=[], unk_token="w0</w>"))
+    bpe.add_special_tokens(["<|startoftext|>", "<|endoftext|>"])
+    bpe.save(str(tmp_path / "hf" / "tokenizer.json"))
+    report = convert(tmp_path / "hf", tmp_path / "model")
+    tokenizer = load_model(tmp_path / "model")[2]
+    assert report.notes == ()
+    assert tokenizer is not None
+    assert (tokenizer.vocab_size, tokenizer.eot_id) == (VOCABULARY, VOCABULARY - 1)
+
+
+def test_tokenizer_of_another_size_is_noted_and_left_behind(tmp_path: Path) -> None:
+    random_clip(clip_config()).save_pretrained(tmp_path / "hf")
+    report = convert(tmp_path / "hf", tmp_path / "model")
+    assert any("no tokenizer: the model has 300 tokens, the tokenizer 49408" in note for note in report.notes)
+    assert load_model(tmp_path / "model")[2] is None
 
 
 def test_padding_does_not_change_a_text(tmp_path: Path) -> None:
