@@ -51,7 +51,7 @@ def theatre(
 
         settings = TheatreSettings(seed=seed, num_train=train, num_test=test, faces=faces, utterances=utterances)
         with progress() as bars:
-            task = bars.add_task("theatre", total=train + test)
+            task = bars.add_task("theatre", total=train + test, note="")
             made = write_theatre(out, settings=settings, workers=workers, on_video=lambda _: bars.advance(task))
         console.print(f"{out}: {len(made.made)} videos made, {len(made.kept)} there already")
 

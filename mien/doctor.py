@@ -15,7 +15,7 @@ from mien.types import ASSETS
 
 REQUIRED = (
     "torch", "numpy", "av", "opencv-python-headless", "onnxruntime", "safetensors", "huggingface-hub", "tokenizers",
-    "ftfy", "pydantic", "pyarrow", "pysubs2", "scikit-learn", "matplotlib", "rich", "typer", "einops", "jaxtyping",
+    "ftfy", "pydantic", "pyarrow", "scikit-learn", "matplotlib", "rich", "typer", "einops", "jaxtyping",
 )  # fmt: skip
 OPTIONAL = {"tensorboard": "train", "transformers": "hf"}
 SHIPPED = {

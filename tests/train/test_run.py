@@ -1,0 +1,213 @@
+"""A training run through its entry point: it learns, resumes bitwise, is exact over ranks, refuses nonsense."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from safetensors.torch import load_file
+from tiny_store import write_store
+
+from mien.checkpoint import checkpoints
+from mien.config import validate
+from mien.hub import load_model
+from mien.train.metrics import read_metrics
+from mien.train.run import RunConfig, train
+from mien.train.trainer import Interrupted
+from mien.types import MienError
+
+MODEL = {
+    "embed_dim": 16,
+    "vision": {"image_size": 32, "patch_size": 16, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
+    "text": {"context_length": 16, "width": 16, "layers": 1, "heads": 2, "mlp_width": 32},
+    "temporal": {"num_frames": 2, "layers": 1, "heads": 2, "mlp_width": 32, "dropout": 0.1},
+    "subject": "sap",
+}
+
+
+def config(store: Path, *, seed: int = 0, **train_settings: object) -> RunConfig:
+    settings = {"steps": 6, "batch_size": 4, "workers": 0, "device": "cpu", "log_every": 1, "checkpoint_every": 3}
+    data = {
+        "seed": seed,
+        "method": {"kind": "emotionclip", "model": MODEL},
+        "data": {
+            "store": str(store),
+            "filter": {"videos": "train/*", "max_neutral": 1.0},
+            "validation": {"videos": "test/*", "max_neutral": 1.0},
+            "clip": {"num_frames": 2},
+        },
+        "optim": {"preset": "scratch", "warmup_steps": 2},
+        "train": settings | train_settings,
+    }
+    return validate(RunConfig, data, source="the test")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return write_store(tmp_path / "store", num_videos=4).path
+
+
+def losses(run: Path) -> list[float]:
+    return [row["loss"] for row in read_metrics(run / "metrics.jsonl") if "loss" in row]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model" / "model.safetensors")
+
+
+def assert_same_weights(a: Path, b: Path) -> None:
+    left, right = weights(a), weights(b)
+    assert left.keys() == right.keys()
+    different = [name for name in left if not torch.equal(left[name], right[name])]
+    assert different == []
+
+
+def test_run_leaves_config_metrics_checkpoints_and_a_loadable_model(store: Path, tmp_path: Path) -> None:
+    model = train(config(store, evaluate_every=3), tmp_path / "run")
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4, 5, 6]
+    assert [row["step"] for row in rows if "eval/recall@1" in row] == [3, 6]
+    assert {"grad_norm", "logit_scale", "negatives_suppressed", "clips_per_s", "data_wait", "lr"} <= rows[0].keys()
+    assert [path.name for path in checkpoints(tmp_path / "run" / "checkpoints")] == ["step-00000003", "step-00000006"]
+    loaded, folder, tokenizer = load_model(model)
+    assert tokenizer is not None
+    assert folder.architecture == loaded.config == config(store).method.model
+
+
+def test_loss_falls_when_four_pairs_are_learnt_by_heart(store: Path, tmp_path: Path) -> None:
+    train(config(store, steps=60, checkpoint_every=60), tmp_path / "run")
+    values = losses(tmp_path / "run")
+    assert sum(values[-10:]) < 0.7 * sum(values[:10])
+
+
+def test_same_seed_gives_bitwise_the_same_run_and_another_seed_another(store: Path, tmp_path: Path) -> None:
+    train(config(store), tmp_path / "a")
+    train(config(store), tmp_path / "b")
+    train(config(store, seed=1), tmp_path / "c")
+    assert_same_weights(tmp_path / "a", tmp_path / "b")
+    assert losses(tmp_path / "a") != losses(tmp_path / "c")
+
+
+def test_resumed_run_ends_bitwise_where_the_undisturbed_one_ends(store: Path, tmp_path: Path) -> None:
+    train(config(store), tmp_path / "whole")
+
+    class Killed(Exception): ...
+
+    def kill(step: int, row: dict[str, float]) -> None:
+        if step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(config(store), tmp_path / "cut", on_step=kill)
+    assert [path.name for path in checkpoints(tmp_path / "cut" / "checkpoints")] == ["step-00000003"]
+    train(config(store), tmp_path / "cut")
+    assert_same_weights(tmp_path / "whole", tmp_path / "cut")
+    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
+
+
+def test_ctrl_c_writes_a_checkpoint_and_the_same_call_completes(store: Path, tmp_path: Path) -> None:
+    def press(step: int, row: dict[str, float]) -> None:
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="after step 2"):
+        train(config(store), tmp_path / "cut", on_step=press)
+    assert [path.name for path in checkpoints(tmp_path / "cut" / "checkpoints")] == ["step-00000002"]
+    train(config(store), tmp_path / "cut")
+    train(config(store), tmp_path / "whole")
+    assert_same_weights(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_half_written_checkpoint_is_not_taken_for_one(store: Path, tmp_path: Path) -> None:
+    train(config(store), tmp_path / "run")
+    half = tmp_path / "run" / "checkpoints" / "step-00000009.partial"
+    half.mkdir()
+    (half / "model.safetensors").write_bytes(b"half")
+    train(config(store), tmp_path / "run")
+    assert len(losses(tmp_path / "run")) == 6
+
+
+def test_zero_steps_give_the_untrained_model(store: Path, tmp_path: Path) -> None:
+    train(config(store, steps=0), tmp_path / "untrained")
+    train(config(store, steps=1), tmp_path / "trained")
+    a, b = weights(tmp_path / "untrained"), weights(tmp_path / "trained")
+    assert any(not torch.equal(a[name], b[name]) for name in a)
+
+
+def test_run_of_other_settings_is_refused_and_the_difference_named(store: Path, tmp_path: Path) -> None:
+    train(config(store, steps=1), tmp_path / "run")
+    with pytest.raises(MienError, match="steps: 1 then, 2 now"):
+        train(config(store, steps=2), tmp_path / "run")
+
+
+def test_clips_in_training_and_validation_both_are_refused(store: Path, tmp_path: Path) -> None:
+    both = config(store).model_dump()
+    both["data"]["validation"]["videos"] = "*"
+    with pytest.raises(MienError, match="in data.filter and in data.validation both"):
+        train(validate(RunConfig, both, source="the test"), tmp_path / "run")
+
+
+def test_accumulated_parts_make_one_step_of_the_same_size(store: Path, tmp_path: Path) -> None:
+    train(config(store, accumulate=2), tmp_path / "run")
+    assert len(losses(tmp_path / "run")) == 6
+
+
+def test_bfloat16_trains_on_the_cpu_too(store: Path, tmp_path: Path) -> None:
+    train(config(store, precision="bfloat16"), tmp_path / "run")
+    assert all(torch.isfinite(torch.tensor(losses(tmp_path / "run"))))
+
+
+def test_training_starts_from_another_model_and_refuses_another_architecture(store: Path, tmp_path: Path) -> None:
+    start = train(config(store, steps=1), tmp_path / "start")
+    onward = config(store, steps=0).model_dump() | {"init_from": str(start)}
+    train(validate(RunConfig, onward, source="the test"), tmp_path / "same")
+    assert_same_weights(tmp_path / "start", tmp_path / "same")
+    onward["method"]["model"]["vision"]["layers"] = 1
+    with pytest.raises(MienError, match=r"vision\.layers"):
+        train(validate(RunConfig, onward, source="the test"), tmp_path / "other")
+
+
+def test_metrics_cut_off_in_the_middle_of_a_line_are_read_up_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(json.dumps({"step": 1, "loss": 2.0}) + '\n{"step": 2, "lo', encoding="utf-8")
+    assert read_metrics(path) == [{"step": 1, "loss": 2.0}]
+
+
+def test_training_in_a_thread_works_without_signals(store: Path, tmp_path: Path) -> None:
+    thread = threading.Thread(target=train, args=(config(store, steps=1), tmp_path / "run"))
+    thread.start()
+    thread.join()
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
+
+
+def _train_as_rank(rank: int, world_size: int, port: int, store: Path, run: Path) -> None:
+    import os
+
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(world_size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    torch.set_num_threads(1)
+    train(_without_dropout(store), run)
+
+
+def _without_dropout(store: Path) -> RunConfig:
+    data = config(store).model_dump()
+    data["method"]["model"]["temporal"]["dropout"] = 0.0  # whose random numbers differ between ranks
+    return validate(RunConfig, data, source="the test")
+
+
+@pytest.mark.slow
+def test_two_and_four_processes_have_the_losses_of_one(store: Path, tmp_path: Path) -> None:
+    train(_without_dropout(store), tmp_path / "1")
+    for ranks in (2, 4):
+        mp.spawn(_train_as_rank, args=(ranks, 29600 + ranks, store, tmp_path / str(ranks)), nprocs=ranks)
+        assert losses(tmp_path / str(ranks)) == pytest.approx(losses(tmp_path / "1"), rel=1e-4)
