@@ -49,8 +49,8 @@ class ConversionReport:
 
 
 def convert(
-    source: Path,
-    out: Path,
+    source: str | Path,
+    out: str | Path,
     *,
     quick_gelu: bool = False,
     vision_heads: int | None = None,
@@ -66,6 +66,7 @@ def convert(
 
     Raises MienError for files of another kind, for files that want code to be run, and for tensors nobody expects.
     """
+    source, out = Path(source), Path(out)
     if out.absolute() in (source.absolute(), *source.absolute().parents):
         raise MienError(f"{out} would replace {source} itself; name another folder for the model")
     translation, notes = read_foreign(

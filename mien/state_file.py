@@ -29,8 +29,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             return _strip_prefixes(load_file(path))
         except (SafetensorError, OSError) as error:
             raise MienError(f"{path} is not a safetensors file: {error}") from error
-    _refuse_archive(path)
     try:
+        _refuse_script(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise MienError(
@@ -38,12 +38,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"({str(error).splitlines()[0]}). If you trust it, save its tensors alone: "
             "torch.save(torch.load(PATH, weights_only=False)['model'], 'tensors.pt')"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except MienError:
+        raise
+    except Exception as error:  # a damaged pickle or archive can raise anything
         raise MienError(f"{path} is not a PyTorch checkpoint, or damaged: {error}") from error
     return _strip_prefixes(_unwrap(content, path))
 
 
-def _refuse_archive(path: Path) -> None:
+def _refuse_script(path: Path) -> None:
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from mien.convert import convert
+from mien.state_file import read_tensors
 from mien.types import MienError
 
 
@@ -57,6 +62,24 @@ def test_file_that_is_no_checkpoint_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"" if name == "empty.pt" else b"not a checkpoint at all " * 9)
     with pytest.raises(MienError, match=name):
         convert(tmp_path / name, tmp_path / "model")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol", "ignore:TypedStorage is deprecated")
+@pytest.mark.parametrize("zipped", [True, False])
+@given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_checkpoint_is_read_or_named(
+    zipped: bool, changes: list[tuple[float, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stream = io.BytesIO()
+    content = {"model": {"a": torch.arange(5.0), "b": torch.zeros(2, 2)}, "epoch": 1}
+    torch.save(content, stream, _use_new_zipfile_serialization=zipped)
+    data = bytearray(stream.getvalue())
+    for where, value in changes:
+        data[int(where * len(data))] = value
+    path = tmp_path_factory.getbasetemp() / "damaged.pt"
+    path.write_bytes(data)
+    with contextlib.suppress(MienError):
+        read_tensors(path)
 
 
 def test_script_archive_is_refused_with_the_way_out(tmp_path: Path) -> None:
