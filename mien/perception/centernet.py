@@ -14,12 +14,14 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from mien.perception.tracking import iou
 from mien.types import ASSETS, Detections, MienError
 
 WEIGHTS = ASSETS / "centernet" / "centernet.onnx"
 SIDE = 512  # of the square picture the network was trained on
 CELL = 4  # pixels of the input a cell of its output stands for
 FLOOR = 0.1  # peaks below are noise
+SAME_IOU = 0.6  # two boxes that overlap so much are one person
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +67,7 @@ class CenterNet:
         found = []
         for frame in frames:  # one by one: batches are not faster on a CPU, and take more memory
             score, reach = self._session.run(None, {"pixels": letterbox.apply(frame)[None]})
-            persons = decode(score[0, 0], reach[0], min_score=FLOOR)
+            persons = without_doubles(decode(score[0, 0], reach[0], min_score=FLOOR))
             found.append(Detections(xyxy=letterbox.to_frame(persons.xyxy), score=persons.score))
         return found
 
@@ -109,3 +111,16 @@ def decode(score: Float32[np.ndarray, "h w"], reach: Float32[np.ndarray, "4 h w"
     return Detections(
         xyxy=np.concatenate([corner - left_top, corner + right_bottom], axis=1), score=score[rows, columns]
     )
+
+
+def without_doubles(found: Detections) -> Detections:
+    """Each person once, with the higher score.
+
+    CenterNet means to do without this, its peaks being local maxima; but a face that fills the picture has several.
+    """
+    overlap = iou(found.xyxy, found.xyxy)
+    kept: list[int] = []
+    for i in range(len(found.score)):
+        if all(overlap[i, j] < SAME_IOU for j in kept):
+            kept.append(i)
+    return Detections(xyxy=found.xyxy[kept], score=found.score[kept])

@@ -1,4 +1,4 @@
-"""Persons followed through a video: boxes of some frames joined into tracks, and carried to the frames between."""
+"""Persons followed through a shot: boxes of some frames joined into tracks, and carried to the frames between."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int32
 
 from mien.types import BoxTable, Detections
 
-MIN_IOU = 0.3  # of a person's boxes in two detected frames; below, it is someone else, or the picture was cut
+MIN_IOU = 0.3  # of a person's boxes in two detected frames; below, it is someone else
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,61 +22,55 @@ class KeyFrame:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Seen:
-    """One person in one frame."""
+class Track:
+    """One person's boxes in the frames where it was seen."""
 
-    frame: int
-    xyxy: Float32[np.ndarray, "4"]
-    score: float
-    track: int
+    frames: list[int]
+    boxes: list[Float32[np.ndarray, "5"]]
+    """x0 y0 x1 y1 score."""
 
 
-def track_through(keys: Sequence[KeyFrame], *, num_frames: int) -> BoxTable:
-    """Everyone in every frame, given who is in the `keys` (in order of frame, the first one frame 0).
-
-    A person keeps the track of the box in the previous key frame that overlaps most (greedily, IoU ≥ 0.3). Between two
-    key frames, joined boxes move linearly; one that is not joined stays until half-way to the other key frame.
-    """
-    rows: list[_Seen] = []
-    before: list[_Seen] = []
-    num_tracks = 0
-    for key, following in zip(keys, [*keys[1:], None], strict=True):
-        linked = link([seen.xyxy for seen in before], key.persons.xyxy)
-        now = []
-        for i, (xyxy, score) in enumerate(zip(key.persons.xyxy, key.persons.score, strict=True)):
-            earlier = before[linked[i]] if i in linked else None
-            track = earlier.track if earlier else num_tracks
-            num_tracks += earlier is None
-            now.append(_Seen(frame=key.frame, xyxy=xyxy, score=float(score), track=track))
-            if earlier:
-                rows += _between(earlier, now[-1])
-            elif before or rows or key.frame:
-                first = _half_way(keys, key)
-                rows += [_moved(now[-1], frame) for frame in range(first, key.frame)]
-        joined = set(linked.values())
-        rows += [
-            _moved(seen, frame)
-            for j, seen in enumerate(before)
-            if j not in joined
-            for frame in range(seen.frame + 1, _half_way(keys, key))
-        ]
-        rows += now
-        before = now
-        if following is None:
-            rows += [_moved(seen, frame) for seen in now for frame in range(key.frame + 1, num_frames)]
-    rows.sort(key=lambda seen: (seen.frame, seen.track))
+def track_shots(shots: Sequence[Sequence[KeyFrame]], *, max_gap: int) -> BoxTable:
+    """Everyone in every frame from a shot's first key frame to its last; tracks are numbered through all shots."""
+    tracks = [track for keys in shots for track in find_tracks(keys, max_gap=max_gap)]
+    parts = [_fill(track) for track in tracks]
+    frame = np.concatenate([np.zeros(0, np.int32), *(frames for frames, _ in parts)])
+    boxes = np.concatenate([np.zeros((0, 5), np.float32), *(boxes for _, boxes in parts)])
+    number = np.repeat(np.arange(len(tracks), dtype=np.int32), [len(frames) for frames, _ in parts])
+    order = np.lexsort((number, frame))
     return BoxTable(
-        frame=np.array([seen.frame for seen in rows], np.int32),
-        xyxy=np.array([seen.xyxy for seen in rows], np.float32).reshape(-1, 4),
-        score=np.array([seen.score for seen in rows], np.float32),
-        track=np.array([seen.track for seen in rows], np.int32),
-        speaking=np.zeros(len(rows), np.bool_),
+        frame=frame[order],
+        xyxy=boxes[order, :4],
+        score=boxes[order, 4],
+        track=number[order],
+        speaking=np.zeros(len(order), np.bool_),
     )
 
 
+def find_tracks(keys: Sequence[KeyFrame], *, max_gap: int) -> list[Track]:
+    """The persons of one shot, in order of appearance; `keys` in order of frame.
+
+    A box belongs to the track whose last box it overlaps most, greedily, if by IoU ≥ 0.3 and at most `max_gap` frames
+    later: a person the detector misses for a moment is still the same.
+    """
+    tracks: list[Track] = []
+    for key in keys:
+        open_tracks = [track for track in tracks if key.frame - track.frames[-1] <= max_gap]
+        linked = link([track.boxes[-1][:4] for track in open_tracks], key.persons.xyxy)
+        for i, (xyxy, score) in enumerate(zip(key.persons.xyxy, key.persons.score, strict=True)):
+            if i in linked:
+                track = open_tracks[linked[i]]
+            else:
+                track = Track(frames=[], boxes=[])
+                tracks.append(track)
+            track.frames.append(key.frame)
+            track.boxes.append(np.append(xyxy, score))
+    return tracks
+
+
 def link(before: Sequence[Float32[np.ndarray, "4"]], now: Float32[np.ndarray, "n 4"]) -> dict[int, int]:
-    """For boxes of `now`, the box of `before` that is the same person: pairs of greatest overlap first."""
-    if not len(before) or not len(now):
+    """For boxes of `now`, by number, the box of `before` that is the same person: greatest overlap first."""
+    if not before or not len(now):
         return {}
     overlap = iou(now, np.stack(before))
     pairs: dict[int, int] = {}
@@ -90,33 +84,18 @@ def link(before: Sequence[Float32[np.ndarray, "4"]], now: Float32[np.ndarray, "n
 
 
 def iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
-    """Intersection over union of every box of `a` with every box of `b`."""
+    """Intersection over union of every box of `a` with every box of `b`; 0 where both are empty."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])  # n m 2
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=2)  # n m
     area_a, area_b = (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b))
-    return shared / np.maximum(area_a[:, None] + area_b[None] - shared, np.finfo(shared.dtype).tiny)
+    union = area_a[:, None] + area_b[None] - shared
+    return shared / np.where(union > 0, union, 1)
 
 
-def _between(earlier: _Seen, later: _Seen) -> list[_Seen]:
-    """The frames strictly between two sights of a person."""
-    steps = later.frame - earlier.frame
-    return [
-        _Seen(
-            frame=earlier.frame + step,
-            xyxy=earlier.xyxy + (later.xyxy - earlier.xyxy) * np.float32(step / steps),
-            score=earlier.score + (later.score - earlier.score) * step / steps,
-            track=earlier.track,
-        )
-        for step in range(1, steps)
-    ]
-
-
-def _moved(seen: _Seen, frame: int) -> _Seen:
-    return _Seen(frame=frame, xyxy=seen.xyxy, score=seen.score, track=seen.track)
-
-
-def _half_way(keys: Sequence[KeyFrame], key: KeyFrame) -> int:
-    """The first frame that is nearer to `key` than to the key frame before it."""
-    previous = max((k.frame for k in keys if k.frame < key.frame), default=-1)
-    return (previous + key.frame) // 2 + 1
+def _fill(track: Track) -> tuple[Int32[np.ndarray, "n"], Float32[np.ndarray, "n 5"]]:
+    """The track in every frame between its first and last, linear between those where it was seen."""
+    frames = np.arange(track.frames[0], track.frames[-1] + 1, dtype=np.int32)
+    known = np.stack(track.boxes).T  # 5 k
+    filled = [np.interp(frames, track.frames, column) for column in known]
+    return frames, np.stack(filled, axis=1).astype(np.float32)
