@@ -148,9 +148,9 @@ class Mien:
         if isinstance(source, str | Path):
             moments = list(self.embed_files([Path(source)], window_s=window_s))
         else:
-            embeddings = self.encode_video(source).float().cpu().numpy()
             moments = [
-                Moment(video=f"#{i}", start_s=0.0, end_s=0.0, embedding=e, scores={}) for i, e in enumerate(embeddings)
+                Moment(video=f"#{i}", start_s=0.0, end_s=0.0, embedding=embedding, scores={})
+                for i, embedding in enumerate(self.encode_video(source).float().cpu().numpy())
             ]
         if not moments:
             return []

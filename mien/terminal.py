@@ -84,6 +84,8 @@ class TrainBar:
             f"{summary.num_parameters / 1e6:.1f} M parameters, on {summary.device}"
             + (f", going on from step {summary.first_step}" if summary.first_step else "")
         )
+        if summary.fresh:
+            console.print(f"from random weights, since init_from has none for them: {', '.join(summary.fresh)}")
         self.bars.update(self.task, completed=summary.first_step)
 
     def step(self, step: int, row: dict[str, float]) -> None:

@@ -70,7 +70,7 @@ def load_for_training(
     """The batches of `plan` from `first_step` on; workers change speed only."""
     yield from DataLoader(
         dataset,
-        batch_sampler=plan.parts(first_step=first_step),  # type: ignore[arg-type]
+        batch_sampler=plan.parts(first_step=first_step),
         collate_fn=collate,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
@@ -83,4 +83,4 @@ def load_in_order(
     """Every clip once, in the order of the dataset: for evaluation."""
     indices = [(0, i) for i in range(len(dataset))]
     batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
-    yield from DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=workers)  # type: ignore[arg-type]
+    yield from DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=workers)

@@ -20,6 +20,7 @@ from mien.hub import ModelFolder, load_model, save_model
 from mien.losses import info_nce_loss
 from mien.media.transforms import Augment
 from mien.methods import EmotionClip, EmotionClipConfig, Method
+from mien.models.weights import load_matching
 from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
 from mien.train.optim import OptimConfig, build_optimizer
@@ -62,6 +63,8 @@ class RunSummary:
     num_truncated: int
     steps_per_epoch: int
     first_step: int
+    fresh: tuple[str, ...]
+    """Parts of the model that `init_from` has no weights for."""
     num_parameters: int
     device: str
 
@@ -90,7 +93,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             world_size=distributed.world_size(),
         )
         optimizer = build_optimizer(config.optim, method)
-        first_step = _restore(config, run, method, optimizer)
+        first_step, fresh = _restore(config, run, method, optimizer)
         context_length = config.method.model.text.context_length
         collate_batch: Collate = functools.partial(collate, tokenizer=tokenizer, context_length=context_length)
         if on_start and distributed.is_main():
@@ -101,6 +104,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
                     num_truncated=len(tokenizer.truncated([c.text for c in clips], context_length=context_length)),
                     steps_per_epoch=plan.steps_per_epoch,
                     first_step=first_step,
+                    fresh=fresh,
                     num_parameters=sum(p.numel() for p in method.parameters()),
                     device=device,
                 )
@@ -198,29 +202,26 @@ def _check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> Tokenizer:
     return tokenizer
 
 
-def _restore(config: RunConfig, run: Path, method: Method, optimizer: torch.optim.Optimizer) -> int:
-    """Loads the latest checkpoint if there is one, else the initial weights; returns the next step."""
+def _restore(
+    config: RunConfig, run: Path, method: EmotionClip, optimizer: torch.optim.Optimizer
+) -> tuple[int, tuple[str, ...]]:
+    """Loads the latest checkpoint if there is one, else the initial weights; the next step, and what starts fresh."""
     found = checkpoints(run / "checkpoints")
     if not found:
-        _load_initial_weights(config, method)
-        return 0
+        return 0, _load_initial_weights(config, method)
     state = load_state(found[-1])
     load_weights(method, found[-1] / "model.safetensors")
     optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    return int(state["step"]), ()
 
 
-def _load_initial_weights(config: RunConfig, method: EmotionClip) -> None:
+def _load_initial_weights(config: RunConfig, method: EmotionClip) -> tuple[str, ...]:
+    """Starts from `init_from`; the parts of the model that it has no weights for, and that start from random ones."""
     if config.init_from is None:
-        return
-    model, folder, _ = load_model(config.init_from)
-    if folder.architecture != config.method.model:
-        changed = _differences(folder.architecture.model_dump(), config.method.model.model_dump())
-        raise MienError(
-            f"init_from {config.init_from} has another architecture than method.model:\n  "
-            + "\n  ".join(f"{name}: {there!r} there, {here!r} here" for name, there, here in changed)
-        )
-    method.model.load_state_dict(model.state_dict())
+        return ()
+    model, _, _ = load_model(config.init_from)
+    initialised = load_matching(method.model, model.state_dict(), name=config.init_from)
+    return tuple(sorted({name.split(".")[0] for name in initialised.fresh}))
 
 
 def _dataset(config: RunConfig, store: Store, clips: list[Clip], *, augment: Augment | None) -> ClipDataset:

@@ -143,7 +143,7 @@ class Trainer:
                     + ", ".join(part.ids[:8])
                 )
             with self._gradients_stay_local(unless=is_last):
-                (output.loss / len(parts)).backward()
+                torch.autograd.backward(output.loss / len(parts))
             outputs.append(output)
         norm = nn.utils.clip_grad_norm_(self.method.parameters(), self.optim.clip_grad_norm or torch.inf)
         self.optimizer.step()
@@ -199,8 +199,8 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
             signal.signal(n, handler)
 
     with contextlib.suppress(ValueError):  # not in the main thread: no signals to catch
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, remember)
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            previous[wanted] = signal.signal(wanted, remember)
     try:
         yield lambda: bool(requested)
     finally:
