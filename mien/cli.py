@@ -12,10 +12,16 @@ from mien.terminal import (
     TrainBar,
     console,
     errors,
+    output,
     print_json,
     progress,
+    require,
+    show_failures,
     show_findings,
+    show_moments,
     show_prepared,
+    show_results,
+    show_skipped,
 )
 
 app = typer.Typer(
@@ -85,8 +91,6 @@ def prepare(
         with progress() as bars:
             report = prepare(videos, out, settings=settings, workers=workers, on_progress=PrepareBars(bars))
         show_prepared(report, out)
-        if report.failed:
-            raise typer.Exit(1)
 
 
 @app.command()
@@ -117,6 +121,122 @@ def train(
                 console.print(f"[yellow]{stopped}[/yellow]")
                 raise typer.Exit(130) from None
         console.print(f"model in {model}, measurements in {run / 'metrics.jsonl'}")
+
+
+@app.command()
+def evaluate(
+    benchmark: Annotated[str | None, typer.Argument(help="Its name; see --list.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder or hub id.")] = None,
+    root: Annotated[Path | None, typer.Option(help="The benchmark's release, as you received it.")] = None,
+    store: Annotated[Path | None, typer.Option(help="What `mien prepare` made of ROOT.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The JSON file to write.")] = None,
+    save_heads: Annotated[Path | None, typer.Option(help="Folder for the fitted probes.")] = None,
+    split: Annotated[str, typer.Option(help="The split to score on.")] = "test",
+    table: Annotated[
+        list[Path] | None, typer.Option(help="Collect results: a JSON file or a folder of them.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option(help="The table as Markdown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result for a machine to read.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="Name the benchmarks.")] = False,
+) -> None:
+    """Score a model by linear probes on its frozen features; or collect results in a table.
+
+    Example: `mien evaluate theatre --root runs/demo/theatre --store runs/demo/store --model runs/demo/train/model`,
+    then `mien evaluate --table runs/demo/results`
+    """
+    with errors():
+        from mien.eval.benchmarks import BENCHMARKS
+        from mien.eval.results import collect, tabulate
+
+        if list_all:
+            output.print("\n".join(BENCHMARKS))
+            return
+        if table:
+            show_results(collect(table), markdown=markdown)
+            return
+        name, root, store = require(benchmark=benchmark), require(root=root), require(store=store)
+        from mien.evaluate import evaluate_model
+
+        with console.status(f"embedding the clips of {name}, fitting the probes"):
+            result = evaluate_model(
+                name, root=root, store=store, model=require(model=model), out=out, heads=save_heads, split=split
+            )
+        if as_json:
+            print_json(result.model_dump(mode="json"))
+        else:
+            show_results(tabulate([result], names=[Path(result.model_id).name]), markdown=markdown)
+            show_skipped(result.skipped, used=result.num_used)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    root: Annotated[Path, typer.Option(help="The benchmark's release.")],
+    store: Annotated[Path, typer.Option(help="What `mien prepare` made of it.")],
+    results: Annotated[Path, typer.Option(help="Folder of results that `mien evaluate` wrote.")],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    untrained: Annotated[Path | None, typer.Option(help="A model to compare with in the map.")] = None,
+) -> None:
+    """Draw a run as one self-contained HTML page: curves, probes, confusion, attention of `hmn`, map of embeddings.
+
+    Example: `mien report runs/demo/train --root runs/demo/theatre --store runs/demo/store --results runs/demo/results`
+    """
+    with errors():
+        from mien.report import ReportInputs, report
+
+        models = ({"untrained": untrained} if untrained else {}) | {"trained": run / "model"}
+        with console.status("drawing the report"):
+            report(ReportInputs(run=run, root=root, store=store, results=results, models=models), out)
+        console.print(f"report in {out}")
+
+
+@app.command()
+def classify(
+    video: Annotated[Path, typer.Argument(help="A video or a picture.")],
+    labels: Annotated[str, typer.Option(help="Your words, separated by commas.")],
+    model: Annotated[str, typer.Option(help="Model folder or hub id.")],
+    window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
+    template: Annotated[list[str] | None, typer.Option(help="Prompt with {} for the label; repeatable.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a machine to read.")] = False,
+) -> None:
+    """Say which of your words fits a video when: a probability a word, every few seconds. Apparent emotion only.
+
+    Example: `mien classify video.mp4 --model models/emotionclip --labels "joy,anger,relief"`
+    """
+    with errors():
+        from mien.inference import TEMPLATES, Mien
+
+        words = [word.strip() for word in labels.split(",") if word.strip()]
+        loaded = Mien.from_pretrained(model)
+        with console.status(f"reading {video}, finding people, embedding"):
+            moments = loaded.classify(video, words, templates=template or TEMPLATES, window_s=window)
+        show_moments(moments, words, as_json=as_json)
+
+
+@app.command()
+def embed(
+    paths: Annotated[list[Path], typer.Argument(help="Videos, pictures, or folders of them.")],
+    model: Annotated[str, typer.Option(help="Model folder or hub id.")],
+    out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
+    window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
+) -> None:
+    """Embed videos: a table with video, start_s, end_s and embedding, a row every few seconds of video.
+
+    What cannot be read is listed; the rest is embedded. Exit status 1 if something could not.
+
+    Example: `mien embed MY_VIDEOS --model runs/mine/model --out embeddings.parquet`
+    """
+    with errors():
+        from mien.inference import Mien, write_moments
+
+        loaded = Mien.from_pretrained(model)
+        with progress() as bars:
+            task = bars.add_task("embed", total=None, note="")
+            written = write_moments(
+                out, loaded, paths, window_s=window, on_video=lambda name: bars.update(task, advance=1, note=name)
+            )
+        console.print(f"{written.num_moments} moments of {written.num_videos} files in {out}")
+        show_failures(written.failed)
 
 
 @app.command()

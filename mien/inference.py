@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -21,10 +23,12 @@ from mien.data.loader import load_in_order
 from mien.data.store import Store
 from mien.hub import ModelFolder, load_model, save_model
 from mien.media.boxes import coverage
+from mien.media.frames import whole_file
+from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.models.video_clip import VideoClip
 from mien.prepare import PrepareSettings, prepare
 from mien.text import Tokenizer
-from mien.types import Clip, ClipBatch, MienError
+from mien.types import Clip, ClipBatch, MienError, Skipped
 
 TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone is speaking with {}.")
 """Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""
@@ -146,7 +150,7 @@ class Mien:
         The scores of a moment sum to one over the labels.
         """
         if isinstance(source, str | Path):
-            moments = list(self.embed_files([Path(source)], window_s=window_s))
+            moments = self.embed_file(Path(source), window_s=window_s)
         else:
             moments = [
                 Moment(video=f"#{i}", start_s=0.0, end_s=0.0, embedding=embedding, scores={})
@@ -167,21 +171,20 @@ class Mien:
             for moment, row in zip(moments, scores, strict=True)
         ]
 
-    def embed_files(
-        self, paths: Sequence[Path], *, window_s: float = 4.0, settings: PrepareSettings | None = None
-    ) -> Iterator[Moment]:
-        """Embeddings of video files and pictures, or folders of them, a moment per `window_s` seconds.
+    def embed_file(self, path: Path, *, window_s: float = 4.0) -> list[Moment]:
+        """Embeddings of a video file or a picture, a moment per `window_s` seconds.
 
-        Files go through `prepare` into a temporary store, so that they are read just as training data are.
+        The file goes through `prepare` into a temporary store, so that it is read just as training data are. Raises
+        MienError if it cannot be read.
         """
         if window_s <= 0:
             raise MienError(f"the window must be longer than 0 s, got {window_s}")
-        for path in paths:
-            with tempfile.TemporaryDirectory() as folder:
-                report = prepare(path, Path(folder), settings=settings or PrepareSettings(images=True, exclude=()))
-                if report.failed:
-                    raise MienError(f"{report.failed[0].what}: {report.failed[0].reason}")
-                yield from self.embed_store(Store(Path(folder)), window_s=window_s)
+        settings = PrepareSettings(images=True, exclude=())
+        with tempfile.TemporaryDirectory() as folder:
+            prepared = prepare(path, Path(folder) / "store", settings=settings)
+            if prepared.failed:
+                raise MienError(f"{path}: {prepared.failed[0].reason}")
+            return list(self.embed_store(Store(Path(folder) / "store"), window_s=window_s))
 
     def embed_store(self, store: Store, *, window_s: float = 4.0) -> Iterator[Moment]:
         """Embeddings of all videos of a store, a moment per `window_s` seconds."""
@@ -224,6 +227,56 @@ class Mien:
             raise MienError(f"the subject mask is {tuple(mask.shape)}, but the pixels want {size}")
         patch = self.config.architecture.vision.patch_size
         return mask_coverage(mask.to(self.device, pixels.dtype), patch=patch)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """What `write_moments` did."""
+
+    num_moments: int
+    num_videos: int
+    failed: tuple[Skipped, ...]
+
+
+def write_moments(
+    out: Path,
+    model: Mien,
+    paths: Sequence[Path],
+    *,
+    window_s: float = 4.0,
+    on_video: Callable[[str], None] = lambda name: None,
+) -> Written:
+    """Embeds files, and all videos and pictures in folders, into the Parquet table `out`, a row a moment.
+
+    Columns: video (its path), start_s, end_s, embedding (float32). The schema's metadata names the model. A file that
+    cannot be read is listed in what comes back, and the rest is embedded.
+    """
+    files = [file for path in paths for file in ([path] if not path.is_dir() else media_files(path))]
+    moments: list[tuple[Path, Moment]] = []
+    failed: list[Skipped] = []
+    for file in files:
+        try:
+            moments += [(file, moment) for moment in model.embed_file(file, window_s=window_s)]
+        except MienError as error:
+            failed.append(Skipped(what=str(file), reason=str(error)))
+        on_video(file.name)
+    width = model.config.architecture.embed_dim
+    table = pa.table(
+        {
+            "video": pa.array([str(file) for file, _ in moments], pa.string()),
+            "start_s": pa.array([m.start_s for _, m in moments], pa.float64()),
+            "end_s": pa.array([m.end_s for _, m in moments], pa.float64()),
+            "embedding": pa.array([m.embedding for _, m in moments], pa.list_(pa.float32(), width)),
+        }
+    ).replace_schema_metadata({"mien": model.config.model_dump_json()})
+    with whole_file(out) as part:
+        pq.write_table(table, part)
+    return Written(num_moments=len(moments), num_videos=len(files) - len(failed), failed=tuple(failed))
+
+
+def media_files(folder: Path) -> list[Path]:
+    """The videos and pictures below a folder, in order."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES)
 
 
 def mask_coverage(mask: Float[Tensor, "*n h w"], *, patch: int) -> Float[Tensor, "*n gh gw"]:

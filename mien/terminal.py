@@ -52,15 +52,6 @@ def print_json(rows: Any) -> None:
     print(json.dumps(rows, default=dataclasses.asdict, indent=2))
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
-    table = Table(title=title, box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right")
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    output.print(table)
-
-
 def show_findings(findings: Sequence[Any]) -> None:
     """The doctor's report."""
     colour = {"ok": "green", "missing": "red", "absent": "yellow"}
@@ -115,5 +106,60 @@ def show_prepared(report: Any, store: Any) -> None:
     )
     for reason, count in Counter(s.reason.split(":")[0] for s in report.skipped).most_common(6):
         console.print(f"  left out {count}: {escape(reason)}", highlight=False, style="dim")
-    for failure in report.failed:
+    show_failures(report.failed)
+
+
+def require(**option: Any) -> Any:
+    """The value of an option that this use of a verb cannot do without: `require(root=root)`."""
+    ((name, value),) = option.items()
+    if value is None:
+        flag = name.upper() if name == "benchmark" else f"--{name}"
+        raise MienError(f"{flag} is needed; see --help for an example")
+    return value
+
+
+def show_results(table: Any, *, markdown: bool) -> None:
+    """A table of results."""
+    if markdown:
+        print(table.to_markdown(), end="")
+    else:
+        output.print(table.to_rich())
+
+
+def show_skipped(skipped: Sequence[Any], *, used: int) -> None:
+    """How many samples a result stands on, and which were left out."""
+    console.print(f"{used} samples scored, {len(skipped)} left out", style="dim", highlight=False)
+    for sample in skipped[:5]:
+        console.print(f"  left out {escape(sample.what)}: {escape(sample.reason)}", style="dim", highlight=False)
+
+
+def show_failures(failed: Sequence[Any]) -> None:
+    """What could not be done; exits with status 1 if there is any."""
+    for failure in failed:
         console.print(f"[red]failed[/] {escape(failure.what)}: {escape(failure.reason)}", highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def show_moments(moments: Sequence[Any], words: Sequence[str], *, as_json: bool) -> None:
+    """A row a moment: when, and how probable each word is; the most probable in bold."""
+    if as_json:
+        rows = [{"video": m.video, "start_s": m.start_s, "end_s": m.end_s, "scores": m.scores} for m in moments]
+        print_json(rows)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("from", "to"):
+        table.add_column(column)
+    for word in words:
+        table.add_column(escape(word), justify="right")
+    for m in moments:
+        best = max(m.scores.values())
+        cells = (f"[bold green]{p:.2f}[/]" if p == best else f"{p:.2f}" for p in m.scores.values())
+        table.add_row(_clock(m.start_s), _clock(m.end_s), *cells)
+    output.print(table)
+    console.print("Apparent emotion, as the model sees it; not what the person feels.", style="dim")
+
+
+def _clock(seconds: float) -> str:
+    minutes, s = divmod(seconds, 60)
+    return f"{int(minutes) // 60:02d}:{int(minutes) % 60:02d}:{s:06.3f}"
