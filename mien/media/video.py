@@ -138,14 +138,19 @@ def _open(path: Path, *, threads: int) -> Iterator[tuple[Any, Any]]:
         yield container, stream
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """Every frame that decodes, in the order of presentation; broken packets are passed over."""
+def _decoded(container: Any, stream: Any, packet_ticks: list[int] | None = None) -> Iterator[Any]:
+    """Every frame that decodes, in the order of presentation; broken packets are passed over.
+
+    The packets' times are added to `packet_ticks`.
+    """
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
         except av.error.FFmpegError:  # the file ends in the middle of something
             packet = None
+        if packet is not None and packet.dts is not None and packet_ticks is not None:
+            packet_ticks.append(packet.dts)
         with suppress(av.error.InvalidDataError, av.error.EOFError):
             yield from stream.decode(packet)  # None: what the decoder still holds
         if packet is None or packet.size == 0:
@@ -155,13 +160,14 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
 def _timed(container: Any, stream: Any, *, path: Path) -> Iterator[tuple[float, Any]]:
     """Frames with their times in seconds from the start of the file, never decreasing."""
     origin_s = (container.start_time or 0) / av.time_base
-    # AVI and raw streams have no times of presentation; their frame rate is constant by design.
-    is_timed = container.format.name != "avi"
+    # AVI has no times of presentation. Its packets' are those of the pictures, in another order.
+    packet_ticks: list[int] | None = [] if container.format.name == "avi" else None
     last_s = 0.0
-    for number, frame in enumerate(_decoded(container, stream)):
-        if is_timed and frame.pts is not None:
-            time_s = max(float(frame.pts * frame.time_base) - origin_s, last_s)
-        else:
+    for number, frame in enumerate(_decoded(container, stream, packet_ticks)):
+        ticks = packet_ticks[min(number, len(packet_ticks) - 1)] if packet_ticks else frame.pts
+        if ticks is not None:
+            time_s = max(float(ticks * stream.time_base) - origin_s, last_s)
+        else:  # a raw stream, whose rate is constant
             time_s = max(number / _rate(stream), last_s)
         if time_s - last_s > MAX_HOLD_S:
             raise MienError(
@@ -183,8 +189,8 @@ def _rate(stream: Any) -> float:
 
 def _end_s(time_s: float, frame: Any, stream: Any, *, duration_s: float) -> float:
     """When the last frame goes; some files give it a duration beyond their own."""
-    has_own = frame.pts is not None and frame.duration
-    end_s = time_s + (float(frame.duration * frame.time_base) if has_own else 1 / _rate(stream))
+    own_s = float(frame.duration * frame.time_base) if frame.pts is not None and frame.duration else 0.0
+    end_s = time_s + (own_s or 1 / _rate(stream))
     return min(end_s, duration_s) if duration_s > time_s else end_s
 
 
