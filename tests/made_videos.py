@@ -48,7 +48,7 @@ def write_video(
 
 
 def grey(k: int, *, width: int = 64, height: int = 48, marks_corner: bool = False) -> np.ndarray:
-    picture = np.full((height, width, 3), GREY_STEP * k, np.uint8)
+    picture = np.full((height, width, 3), min(GREY_STEP * k, 255), np.uint8)
     if marks_corner:
         picture[: height // 2, : width // 2] = 255
     return picture

@@ -151,7 +151,7 @@ def _decoded(container: Any, stream: Any, packet_ticks: list[int] | None = None)
             packet = None
         if packet is not None and packet.dts is not None and packet_ticks is not None:
             packet_ticks.append(packet.dts)
-        with suppress(av.error.InvalidDataError, av.error.EOFError):
+        with suppress(av.error.FFmpegError):
             yield from stream.decode(packet)  # None: what the decoder still holds
         if packet is None or packet.size == 0:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float64, UInt8
 
@@ -14,7 +16,7 @@ def find_shots(thumbnails: UInt8[np.ndarray, "f h w 3"]) -> list[range]:
     """The frames of each shot, in order, together all frames. Hard cuts only; a fade belongs to one of its shots.
 
     `thumbnails` are the pictures at a sixteenth of their size or so. A cut is where a picture differs from the one
-    before by 18 grey levels or more, and by four times the median change around it (so shaking and dancing do not count).
+    before by 18 grey levels or more, and by four times the median change around it (so dancing does not count).
     """
     count = len(thumbnails)
     starts = [0, *(np.flatnonzero(_is_cut(changes(thumbnails))) + 1).tolist()]
@@ -24,7 +26,7 @@ def find_shots(thumbnails: UInt8[np.ndarray, "f h w 3"]) -> list[range]:
 def changes(thumbnails: UInt8[np.ndarray, "f h w 3"]) -> Float64[np.ndarray, "f1"]:
     """How much each picture but the first differs from the one before: the mean of absolute differences."""
     signed = thumbnails.astype(np.int16)
-    return np.array([np.abs(b - a).mean() for a, b in zip(signed[:-1], signed[1:], strict=True)], np.float64)
+    return np.array([np.abs(b - a).mean() for a, b in pairwise(signed)], np.float64)
 
 
 def _is_cut(change: Float64[np.ndarray, "f1"]) -> np.ndarray:

@@ -31,12 +31,17 @@ class Track:
 
 
 def track_shots(shots: Sequence[Sequence[KeyFrame]], *, max_gap: int) -> BoxTable:
-    """Everyone in every frame from a shot's first key frame to its last; tracks are numbered through all shots."""
-    tracks = [track for keys in shots for track in find_tracks(keys, max_gap=max_gap)]
-    parts = [_fill(track) for track in tracks]
+    """Everyone in every frame from a shot's first key frame to its last; tracks are numbered through all shots.
+
+    Between two key frames where a person was seen, its box moves linearly. Where it was seen in one of them only, it
+    came or went half-way.
+    """
+    parts = [
+        _fill(track, [key.frame for key in keys]) for keys in shots for track in find_tracks(keys, max_gap=max_gap)
+    ]
     frame = np.concatenate([np.zeros(0, np.int32), *(frames for frames, _ in parts)])
     boxes = np.concatenate([np.zeros((0, 5), np.float32), *(boxes for _, boxes in parts)])
-    number = np.repeat(np.arange(len(tracks), dtype=np.int32), [len(frames) for frames, _ in parts])
+    number = np.repeat(np.arange(len(parts), dtype=np.int32), [len(frames) for frames, _ in parts])
     order = np.lexsort((number, frame))
     return BoxTable(
         frame=frame[order],
@@ -93,9 +98,12 @@ def iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.nd
     return shared / np.where(union > 0, union, 1)
 
 
-def _fill(track: Track) -> tuple[Int32[np.ndarray, "n"], Float32[np.ndarray, "n 5"]]:
-    """The track in every frame between its first and last, linear between those where it was seen."""
-    frames = np.arange(track.frames[0], track.frames[-1] + 1, dtype=np.int32)
+def _fill(track: Track, key_frames: Sequence[int]) -> tuple[Int32[np.ndarray, "n"], Float32[np.ndarray, "n 5"]]:
+    """The track in every frame, from half-way before it was first seen to half-way after it was last."""
+    first, last = key_frames.index(track.frames[0]), key_frames.index(track.frames[-1])
+    start = (key_frames[first - 1] + key_frames[first]) // 2 + 1 if first > 0 else key_frames[0]
+    end = (key_frames[last] + key_frames[last + 1]) // 2 if last + 1 < len(key_frames) else key_frames[-1]
+    frames = np.arange(start, end + 1, dtype=np.int32)
     known = np.stack(track.boxes).T  # 5 k
     filled = [np.interp(frames, track.frames, column) for column in known]
     return frames, np.stack(filled, axis=1).astype(np.float32)

@@ -11,7 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from queue import Empty, Queue
+from queue import Empty
+from typing import Any
 
 from mien.data.store import (
     BOXES_FILE,
@@ -157,7 +158,7 @@ def _in_parallel(
 
 
 def _prepare_and_tell(
-    video: NamedVideo, folder: Path, settings: PrepareSettings, threads: int, messages: Queue[tuple[str, str, float]]
+    video: NamedVideo, folder: Path, settings: PrepareSettings, threads: int, messages: Any
 ) -> PreparedVideo:
     last_percent = -1
 
@@ -170,7 +171,7 @@ def _prepare_and_tell(
     return prepare_video(video, folder, settings=settings, threads=threads, on_progress=tell)
 
 
-def _pass_on(messages: Queue[tuple[str, str, float]], on_progress: OnProgress) -> None:
+def _pass_on(messages: Any, on_progress: OnProgress) -> None:
     while True:
         try:
             on_progress(*messages.get_nowait())

@@ -33,7 +33,7 @@ class FoundVideos:
 def find_videos(folder: Path, *, images: bool = False, excluded: Sequence[str] = ()) -> FoundVideos:
     """All videos under `folder` (a single file will do), and pictures too if `images`; hidden files apart.
 
-    `excluded` names lists of ids (see `excluded_ids`); a video whose file name without suffix is one is left out.
+    `excluded` names lists of ids (see `excluded_ids`); a video whose file is named by one is left out.
     """
     if not folder.exists():
         raise MienError(f"no folder of videos at {folder}")
@@ -55,12 +55,17 @@ def find_videos(folder: Path, *, images: bool = False, excluded: Sequence[str] =
             found.ambiguous.append(
                 Skipped(what=name, reason=f"{files_named} would both be video {name!r}; rename or remove all but one")
             )
-        elif paths[0].stem in ids:
-            reason = f"{paths[0].stem} is in the list of excluded videos {ids[paths[0].stem]}"
+        elif video_id := next((i for i in ids if _is_of(paths[0].stem, i)), None):
+            reason = f"{video_id} is in the list of excluded videos {ids[video_id]}"
             found.excluded.append(Skipped(what=name, reason=reason))
         else:
             found.videos.append(NamedVideo(name=name, path=paths[0]))
     return found
+
+
+def _is_of(stem: str, video_id: str) -> bool:
+    """Whether a file is named by that id, alone or as downloaders do: `Title [id]`, `Title-id`."""
+    return stem == video_id or stem.endswith((f"[{video_id}]", f"-{video_id}"))
 
 
 def excluded_ids(name: str) -> list[str]:

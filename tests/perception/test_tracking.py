@@ -39,6 +39,14 @@ def test_person_missed_for_a_moment_stays_and_one_gone_for_long_is_new() -> None
     assert table.track.tolist() == [0, 0, 0, 1]
 
 
+def test_person_seen_in_one_key_frame_came_and_went_half_way() -> None:
+    table = track_shots([[key(0), key(4, (0, 0, 100, 100)), key(7)]], max_gap=4)
+    assert table.frame.tolist() == [3, 4, 5]
+    crossing = track_shots([[key(0, (0, 0, 10, 10)), key(4, (90, 0, 100, 10))]], max_gap=4)
+    assert crossing.frame.tolist() == [0, 1, 2, 3, 4]
+    assert crossing.xyxy[:, 0].tolist() == [0, 0, 0, 90, 90]
+
+
 def test_two_persons_keep_their_tracks_when_the_detector_changes_their_order() -> None:
     left, right = (0.0, 0.0, 40.0, 100.0), (60.0, 0.0, 100.0, 100.0)
     table = track_shots([[key(0, left, right), key(1, right, left)]], max_gap=1)

@@ -1,0 +1,247 @@
+import errno
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_videos import write_subtitles, write_video
+
+from mien.config import validate
+from mien.data.store import Store
+from mien.media.frames import DiskFullError, FrameWriter
+from mien.prepare import PrepareSettings, prepare
+from mien.types import Detections, MienError
+
+LINES = [(0.1, 2.4, "I am so glad you came."), (2.5, 3.0, "Yes."), (3.1, 5.9, "Nobody ever listens to me!")]
+
+
+def settings(**changes: object) -> PrepareSettings:
+    return validate(PrepareSettings, {"boxes": {"source": "none"}} | changes, source="test")
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """Two videos of 6 s with subtitles, one in a folder, one with a side-car; and one without either."""
+    folder = tmp_path / "videos"
+    (folder / "series").mkdir(parents=True)
+    for name in ("series/a", "b", "c"):
+        write_video(folder / f"{name}.mp4", num_frames=30, fps=5)
+    for name in ("series/a", "b"):
+        write_subtitles(folder / f"{name}.srt", LINES)
+    (folder / "b.boxes.csv").write_text("time_s,track,x0,y0,x1,y1\n0,0,1,2,33,44\n1,0,1,2,33,44\n2,0,1,2,33,44\n")
+    return folder
+
+
+def files_of(out: Path) -> dict[str, int]:
+    return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+
+
+def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def test_videos_become_a_store(videos: Path, tmp_path: Path) -> None:
+    report = prepare(videos, tmp_path / "store", settings=settings(boxes={"source": "sidecar"}))
+    store = Store(tmp_path / "store")
+    assert store.videos == ["b", "c", "series/a"]
+    assert [clip.id for clip in store.clips()] == ["b#0", "b#2", "series/a#0", "series/a#2"]
+    assert (report.num_videos, report.num_new, report.num_clips, report.failed) == (3, 3, 4, ())
+    assert len(store.frames("b")) == 48
+    assert store.boxes("b").frame.tolist() == list(range(18))  # the 18th shows the picture of 2.0 s
+    assert {clip.id: round(clip.person_share, 2) for clip in store.clips()}["b#0"] == round(17 / 19, 2)
+    assert len(store.boxes("c")) == 0
+    assert np.ptp(store.clips()[0].sentiment_logits) > 0
+    assert store.verify() == []
+    listed = [json.loads(line) for line in (tmp_path / "store" / "skipped.jsonl").read_text().splitlines()]
+    assert {"what": "c", "reason": "no subtitles beside it: it makes no clips"} in listed
+    assert {"what": "b#1", "reason": "0.50 s long; between 2 and 10 s is wanted"} in listed
+
+
+def test_same_again_changes_nothing_and_reports_the_same(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    first = prepare(videos, out, settings=settings())
+    before = files_of(out)
+    second = prepare(videos, out, settings=settings())
+    assert changed(before, files_of(out)) == set()
+    assert second.num_new == 0
+    assert (second.skipped, second.num_clips) == (first.skipped, first.num_clips)
+
+
+@pytest.mark.parametrize(
+    ("change", "redone"),
+    [
+        ({"index": {"min_duration_s": 1.0}}, {"index.parquet", "skipped.jsonl", "store.json"}),
+        ({"boxes": {"source": "sidecar"}}, {"boxes.arrow", "index.parquet", "skipped.jsonl", "store.json"}),
+        ({"frames": {"short_side": 24}}, {"frames.arrow", "boxes.arrow", "index.parquet", "store.json"}),
+    ],
+)
+def test_changed_settings_redo_only_what_depends_on_them(
+    videos: Path, tmp_path: Path, change: dict[str, object], redone: set[str]
+) -> None:
+    out = tmp_path / "store"
+    prepare(videos, out, settings=settings(index={"min_duration_s": 0.4}))
+    before = files_of(out)
+    prepare(videos, out, settings=settings(**({"index": {"min_duration_s": 0.4}} | change)))
+    assert {Path(name).name for name in changed(before, files_of(out))} == redone
+
+
+def test_changed_subtitles_redo_the_sentences_of_that_video(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    prepare(videos, out, settings=settings())
+    before = files_of(out)
+    write_subtitles(videos / "b.srt", [(0.0, 3.0, "Something else now.")])
+    report = prepare(videos, out, settings=settings())
+    assert changed(before, files_of(out)) == {"videos/b/sentences.parquet", "index.parquet", "skipped.jsonl"}
+    assert (report.num_new, report.num_clips) == (1, 3)
+
+
+def test_new_and_removed_videos_change_the_index(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    prepare(videos, out, settings=settings())
+    (videos / "b.mp4").rename(videos / "d.mp4")
+    (videos / "b.srt").rename(videos / "d.srt")
+    assert prepare(videos, out, settings=settings()).num_new == 1
+    assert [clip.video for clip in Store(out).clips()] == ["d", "d", "series/a", "series/a"]
+
+
+def test_interrupted_run_leaves_whole_files_and_goes_on(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+
+    def interrupt(video: str, stage: str, fraction: float) -> None:
+        if video == "c" and stage == "frames" and fraction > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(videos, out, settings=settings(), on_progress=interrupt)
+    before = files_of(out)
+    assert set(before) == {
+        "store.json",
+        *(f"videos/b/{f}" for f in ("frames.arrow", "boxes.arrow", "sentences.parquet")),
+    }
+    report = prepare(videos, out, settings=settings())
+    assert (report.num_videos, report.num_new, report.num_clips) == (3, 2, 4)
+    assert {name for name in changed(before, files_of(out)) if name in before} == set()
+
+
+def test_full_disk_stops_the_run_and_keeps_what_is_there(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "store"
+    add, written = FrameWriter.add, []
+
+    def add_until_full(self: FrameWriter, rgb: np.ndarray, *, time_s: float) -> None:
+        written.append(time_s)
+        if len(written) > 60:  # in the second video
+            raise OSError(errno.ENOSPC, "No space left on device")
+        add(self, rgb, time_s=time_s)
+
+    monkeypatch.setattr(FrameWriter, "add", add_until_full)
+    with pytest.raises(DiskFullError, match=r"no room left for .*frames\.arrow"):
+        prepare(videos, out, settings=settings())
+    assert [path.name for path in out.rglob("*.part")] == []
+    assert Store(out).videos == ["b"]
+    monkeypatch.undo()
+    assert prepare(videos, out, settings=settings()).num_new == 2
+
+
+def test_videos_that_fail_are_listed_and_the_others_go_on(videos: Path, tmp_path: Path) -> None:
+    (videos / "aa.mp4").write_bytes(b"")
+    (videos / "z.mp4").write_bytes(b"no video" * 100)
+    (videos / "c.mkv").write_bytes((videos / "c.mp4").read_bytes())
+    (videos / "b.boxes.csv").write_text("time_s,track,x0,y0,x1,y1\n0,0,1,2,33,4x4\n")
+    report = prepare(videos, tmp_path / "store", settings=settings(boxes={"source": "sidecar"}))
+    assert {failed.what for failed in report.failed} == {"aa", "b", "c", "z"}
+    assert {clip.video for clip in Store(tmp_path / "store").clips()} == {"series/a"}
+    lines = [json.loads(line) for line in (tmp_path / "store" / "skipped.jsonl").read_text().splitlines()]
+    reasons = {line["what"]: line["reason"] for line in lines if line.get("failed")}
+    assert "is empty" in reasons["aa"]
+    assert "line 2: y1 is '4x4', not a number" in reasons["b"]
+    assert "rename or remove" in reasons["c"]
+
+
+def test_truncated_video_keeps_what_decodes_and_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    mjpeg = {"codec": "mjpeg", "pix_fmt": "yuvj420p"}
+    whole = write_video(folder / "a.mp4", num_frames=40, fps=8, options={"movflags": "faststart"}, **mjpeg)
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    for _ in range(2):  # said again when nothing is left to do
+        report = prepare(folder, tmp_path / "store", settings=settings())
+        assert report.failed == ()
+        assert any("decoded only" in skipped.reason and "of 5.0 s" in skipped.reason for skipped in report.skipped)
+    assert 0 < len(Store(tmp_path / "store").frames("a")) < 32
+
+
+def test_pictures_are_videos_of_one_frame(videos: Path, tmp_path: Path) -> None:
+    write_video(videos / "photo.png", num_frames=1, codec="png", pix_fmt="rgb24")
+    report = prepare(videos, tmp_path / "store", settings=settings(images=True))
+    assert report.failed == ()
+    info = Store(tmp_path / "store").frames("photo").info
+    assert (info.num_frames, info.source_duration_s) == (1, 0.0)
+
+
+def test_detected_boxes_are_in_pixels_of_the_source(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class RightHalf:
+        """Finds a person in the right half of each picture, as one box and a faint one."""
+
+        id, threshold = "right-half", 0.3
+        calls = 0
+
+        def detect(self, frames: np.ndarray) -> list[Detections]:
+            self.calls += len(frames)
+            _, height, width, _ = frames.shape
+            xyxy = np.array([[width / 2, 0, width, height], [0, 0, 4, 4]], np.float32)
+            return [Detections(xyxy=xyxy, score=np.array([0.9, 0.2], np.float32)) for _ in frames]
+
+    detector = RightHalf()
+    monkeypatch.setattr("mien.prepare.stages.build_detector", lambda name, threads=0: detector)
+    monkeypatch.setattr("mien.prepare.stages._detector", lambda name, threads: detector)
+    chosen = settings(boxes={"source": "detector"}, frames={"short_side": 24})
+    prepare(videos, tmp_path / "store", settings=chosen)
+    boxes = Store(tmp_path / "store").boxes("c")
+    assert boxes.frame.tolist() == list(range(48))
+    assert boxes.xyxy[0].tolist() == [32, 0, 64, 48]
+    assert set(boxes.track.tolist()) == {0}
+    assert detector.calls == 3 * 13  # every fourth of 48 frames, and the last
+
+
+def test_folder_of_something_else_is_refused(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter.txt").touch()
+    with pytest.raises(MienError, match="is there already and is not a store"):
+        prepare(videos, out, settings=settings())
+    assert [path.name for path in out.iterdir()] == ["chapter.txt"]
+
+
+@pytest.mark.slow
+def test_several_processes_make_the_same_store(videos: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    parallel = prepare(
+        videos,
+        tmp_path / "two",
+        settings=settings(),
+        workers=2,
+        on_progress=lambda video, stage, fraction: told.append((video, stage)),
+    )
+    alone = prepare(videos, tmp_path / "one", settings=settings())
+    assert parallel == alone
+    assert Store(tmp_path / "two").clips() == Store(tmp_path / "one").clips()
+    assert {("b", "frames"), ("series/a", "sentences")} <= set(told)
+
+
+@pytest.mark.real_data
+def test_real_videos_make_clips(real_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("franck.mp4", "franck.en.srt", "noface_face.mov", "multi_face.jpg"):
+        (folder / name).symlink_to(real_data / "people" / name)
+    report = prepare(folder, tmp_path / "store", settings=settings(boxes={"every": 80}, images=True))
+    store = Store(tmp_path / "store")
+    assert (report.num_clips, report.failed) == (40, ())
+    assert min(clip.person_share for clip in store.clips()) == 1.0
+    assert set(store.boxes("franck").track.tolist()) == {0}
+    assert set(store.boxes("noface_face").frame.tolist()) == set(range(32, 51))
+    assert len(store.boxes("multi_face")) == 5
