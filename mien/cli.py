@@ -46,6 +46,9 @@ def theatre(
     utterances: Annotated[
         Path | None, typer.Option(help="Folder of train.tsv, test.tsv, labels.txt: real sentences.")
     ] = None,
+    wordings: Annotated[
+        int | None, typer.Option(help="Different sentences an emotion has; all there are by default.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes; they change nothing but the time.")] = 2,
 ) -> None:
     """Generate videos of drawn scenes with subtitles, boxes side-cars and ground truth.
@@ -55,7 +58,9 @@ def theatre(
     with errors():
         from mien.theatre import TheatreSettings, write_theatre
 
-        settings = TheatreSettings(seed=seed, num_train=train, num_test=test, faces=faces, utterances=utterances)
+        settings = TheatreSettings(
+            seed=seed, num_train=train, num_test=test, faces=faces, utterances=utterances, wordings=wordings
+        )
         with progress() as bars:
             task = bars.add_task("theatre", total=train + test, note="")
             made = write_theatre(out, settings=settings, workers=workers, on_video=lambda _: bars.advance(task))
@@ -132,9 +137,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="The JSON file to write.")] = None,
     save_heads: Annotated[Path | None, typer.Option(help="Folder for the fitted probes.")] = None,
     split: Annotated[str, typer.Option(help="The split to score on.")] = "test",
-    table: Annotated[
-        list[Path] | None, typer.Option(help="Collect results: a JSON file or a folder of them.")
-    ] = None,
+    table: Annotated[list[Path] | None, typer.Option(help="Collect results: a JSON file or a folder of them.")] = None,
     markdown: Annotated[bool, typer.Option(help="The table as Markdown.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result for a machine to read.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="Name the benchmarks.")] = False,

@@ -5,10 +5,12 @@ The plan of training is a pure function of numbers; workers and ranks change who
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
 from torch.utils.data import DataLoader
 
 from mien.data.clips import ClipDataset, Sample
@@ -26,9 +28,13 @@ class BatchPlan:
     number of ranks changes who reads a sample but not when it is read.
     """
 
-    num_samples: int
+    videos: Sequence[str]
+    """Which video each sample is of, in the order of the dataset."""
     batch_size: int
     seed: int
+    neighbours: int = 1
+    """So many clips that follow each other in a video go into a batch together: the same people in the same place,
+    so that only what they show and say tells them apart. 1 shuffles freely, as published."""
     accumulate: int = 1
     rank: int = 0
     world_size: int = 1
@@ -39,16 +45,16 @@ class BatchPlan:
                 f"the global batch_size {self.batch_size} is not a multiple of accumulate {self.accumulate} × "
                 f"{self.world_size} processes"
             )
-        if self.num_samples < self.batch_size:
+        if len(self.videos) < self.batch_size:
             raise MienError(
-                f"{self.num_samples} clips are too few for a global batch of {self.batch_size}; lower "
+                f"{len(self.videos)} clips are too few for a global batch of {self.batch_size}; lower "
                 "train.batch_size, relax data.filter (its max_neutral leaves out neutral utterances), "
                 "or prepare more videos"
             )
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.num_samples // self.batch_size
+        return len(self.videos) // self.batch_size
 
     def parts(self, *, first_step: int) -> Iterator[list[tuple[int, int]]]:
         """This rank's (epoch, index) lists, `accumulate` a step, from `first_step` on, without end."""
@@ -57,11 +63,27 @@ class BatchPlan:
         step = first_step
         while True:
             epoch, in_epoch = divmod(step, self.steps_per_epoch)
-            order = np.random.default_rng((self.seed, epoch)).permutation(self.num_samples)
+            order = epoch_order(self.videos, neighbours=self.neighbours, rng=np.random.default_rng((self.seed, epoch)))
             for part in range(self.accumulate):
                 start = in_epoch * self.batch_size + part * part_size + self.rank * local
                 yield [(epoch, int(index)) for index in order[start : start + local]]
             step += 1
+
+
+def epoch_order(videos: Sequence[str], *, neighbours: int, rng: np.random.Generator) -> Int[np.ndarray, "n"]:
+    """All samples in random order, but runs of up to `neighbours` samples of one video stay together.
+
+    Where a video's runs begin differs from epoch to epoch. `videos` lists each video's samples one after the other.
+    """
+    if neighbours == 1:
+        return rng.permutation(len(videos))
+    starts = np.flatnonzero([i == 0 or videos[i] != videos[i - 1] for i in range(len(videos))])
+    offset = int(rng.integers(neighbours))
+    cuts = set(starts.tolist())
+    for start, end in itertools.pairwise([*starts.tolist(), len(videos)]):
+        cuts |= set(range(start + offset, end, neighbours))
+    runs = np.split(np.arange(len(videos)), sorted(cuts - {0}))
+    return np.concatenate([runs[i] for i in rng.permutation(len(runs))])
 
 
 def load_for_training(

@@ -39,7 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ViT-L/14": _clip(embed_dim=768, patch_size=14, vision=(1024, 24), text=(768, 12)),
     # These two train from random weights on a CPU: the first in minutes, the second in hours.
     "nano": _clip(
-        embed_dim=128, image_size=96, patch_size=12, vision=(128, 4), text=(128, 2), context_length=40,
+        embed_dim=128, image_size=96, patch_size=16, vision=(128, 4), text=(128, 2), context_length=40,
         temporal_layers=1,
     ),
     "micro": _clip(

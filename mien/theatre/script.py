@@ -15,6 +15,7 @@ from mien.types import EMOTIONS, MienError
 
 MIN_WORDS, MAX_WORDS = 3, 15
 _TOLD_SHARE = 0.2
+_DRAWS_A_WORDING = 20  # enough to find that many different ones
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _NAME = re.compile(r"<(\w+)>")
 _PHRASES = Path(__file__).parent / "phrases.yaml"
@@ -38,9 +39,21 @@ class Script:
         return _speak(_grammar()["small_talk"], rng)
 
 
-def open_script(folder: Path | None, split: Split) -> Script:
-    """The grammar's script, or that of the real sentences in `folder` (`train.tsv`, `test.tsv`, `labels.txt`)."""
-    return Script(None if folder is None else _read_lines(folder, split))
+def open_script(folder: Path | None, split: Split, *, wordings: int | None = None) -> Script:
+    """The grammar's script, or that of the real sentences in `folder` (`train.tsv`, `test.tsv`, `labels.txt`).
+
+    With `wordings`, each emotion has only so many different sentences, the same in every theatre.
+    """
+    script = Script(None if folder is None else _read_lines(folder, split))
+    if wordings is None:
+        return script
+    rng = np.random.default_rng(wordings)
+    return Script({emotion: _some_lines(script, emotion, wordings, rng) for emotion in EMOTIONS})
+
+
+def _some_lines(script: Script, emotion: str, count: int, rng: np.random.Generator) -> list[str]:
+    drawn = dict.fromkeys(script.line(emotion, rng) for _ in range(_DRAWS_A_WORDING * count))
+    return list(drawn)[:count]
 
 
 @cache

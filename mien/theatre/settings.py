@@ -30,6 +30,7 @@ class TheatreSettings(Config):
     height: int = Field(256, ge=64, le=1080, multiple_of=2)
     fps: int = Field(8, ge=8, le=60)
     alone_share: Share = Field(0.4, description="share of the scenes with one person; the others have two or three")
+    wordings: int | None = Field(None, ge=1, description="different sentences an emotion has; None for all there are")
     small_talk_share: Share = Field(0.1, description="utterances whose words give nothing away")
     sarcasm_share: Share = Field(0.08, description="angry or disgusted utterances in words of joy")
     setting_informativeness: Share = Field(

@@ -103,7 +103,7 @@ def write_video(out: Path, settings: TheatreSettings, name: VideoName) -> VideoN
 
 def _open(settings: TheatreSettings, split: Split) -> tuple[Script, Pictures | None]:
     pictures = None if settings.faces is None else Pictures(settings.faces, split)
-    return open_script(settings.utterances, split), pictures
+    return open_script(settings.utterances, split, wordings=settings.wordings), pictures
 
 
 def _run(work: Callable[[VideoName], VideoName], names: Sequence[VideoName], workers: int) -> Iterator[VideoName]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 
 from mien import distributed
 from mien.checkpoint import checkpoints, load_state, load_weights
@@ -35,7 +36,9 @@ class DataConfig(Config):
     filter: ClipFilter = ClipFilter()
     validation: ClipFilter | None = None
     """Clips to evaluate on while training (loss and retrieval); must not overlap with `filter`'s."""
-    max_validation_clips: int = 512
+    max_validation_clips: int = Field(512, gt=0)
+    neighbours: int = Field(1, gt=0)
+    """So many clips that follow each other in a video share a batch, as hard negatives; 1 (published) shuffles."""
     clip: ClipSettings = ClipSettings()
     augment: Augment = Augment()
 
@@ -85,9 +88,10 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         store = Store(config.data.store)
         clips = config.data.filter.apply(store.clips())
         plan = BatchPlan(
-            num_samples=len(clips),
+            videos=[clip.video for clip in clips],
             batch_size=config.train.batch_size,
             seed=config.seed,
+            neighbours=config.data.neighbours,
             accumulate=config.train.accumulate,
             rank=distributed.rank(),
             world_size=distributed.world_size(),

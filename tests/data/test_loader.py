@@ -6,6 +6,7 @@ import functools
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -13,10 +14,14 @@ from hypothesis import strategies as st
 from tiny_store import write_store
 
 from mien.data.clips import ClipDataset, ClipSettings, collate
-from mien.data.loader import BatchPlan, load_for_training, load_in_order
+from mien.data.loader import BatchPlan, epoch_order, load_for_training, load_in_order
 from mien.media.transforms import Augment, Preprocess
 from mien.text import Tokenizer
 from mien.types import ClipBatch, MienError
+
+
+def names(num_samples: int) -> list[str]:
+    return [str(i // 10) for i in range(num_samples)]
 
 
 def parts(plan: BatchPlan, *, first_step: int, count: int) -> list[list[tuple[int, int]]]:
@@ -28,7 +33,7 @@ def test_every_sample_is_read_at_most_once_an_epoch_by_all_ranks_together(
     num_samples: int, seed: int, ranks: int
 ) -> None:
     plans = [
-        BatchPlan(num_samples=num_samples, batch_size=8, seed=seed, rank=r, world_size=ranks) for r in range(ranks)
+        BatchPlan(videos=names(num_samples), batch_size=8, seed=seed, rank=r, world_size=ranks) for r in range(ranks)
     ]
     steps = plans[0].steps_per_epoch
     read = [key for plan in plans for part in parts(plan, first_step=0, count=steps) for key in part]
@@ -40,7 +45,7 @@ def test_every_sample_is_read_at_most_once_an_epoch_by_all_ranks_together(
 def test_number_of_ranks_changes_who_reads_but_not_what_a_step_is_made_of(accumulate: int) -> None:
     def global_part(ranks: int) -> list[list[tuple[int, int]]]:
         plans = [
-            BatchPlan(num_samples=40, batch_size=8, seed=1, accumulate=accumulate, rank=r, world_size=ranks)
+            BatchPlan(videos=names(40), batch_size=8, seed=1, accumulate=accumulate, rank=r, world_size=ranks)
             for r in range(ranks)
         ]
         shares = [parts(plan, first_step=3, count=6) for plan in plans]
@@ -50,18 +55,18 @@ def test_number_of_ranks_changes_who_reads_but_not_what_a_step_is_made_of(accumu
 
 
 def test_plan_goes_on_in_the_middle_as_if_it_had_never_stopped() -> None:
-    plan = BatchPlan(num_samples=30, batch_size=4, seed=0)
+    plan = BatchPlan(videos=names(30), batch_size=4, seed=0)
     assert parts(plan, first_step=0, count=20)[9:] == parts(plan, first_step=9, count=11)
 
 
 def test_batch_that_ranks_cannot_share_is_refused() -> None:
     with pytest.raises(MienError, match="not a multiple"):
-        BatchPlan(num_samples=100, batch_size=10, seed=0, world_size=4)
+        BatchPlan(videos=names(100), batch_size=10, seed=0, world_size=4)
 
 
 def test_too_few_clips_are_refused_with_the_remedies() -> None:
     with pytest.raises(MienError, match=r"3 clips are too few.*max_neutral"):
-        BatchPlan(num_samples=3, batch_size=8, seed=0)
+        BatchPlan(videos=names(3), batch_size=8, seed=0)
 
 
 @pytest.mark.slow
@@ -75,7 +80,7 @@ def test_workers_change_neither_content_nor_order(tmp_path: Path) -> None:
         augment=Augment(crop=0.8),
     )
     collate_batch = functools.partial(collate, tokenizer=Tokenizer.clip(), context_length=32)
-    plan = BatchPlan(num_samples=len(dataset), batch_size=4, seed=0)
+    plan = BatchPlan(videos=names(len(dataset)), batch_size=4, seed=0)
 
     def batches(workers: int) -> list[ClipBatch]:
         loaded = load_for_training(dataset, plan, collate=collate_batch, first_step=1, workers=workers)
@@ -87,3 +92,13 @@ def test_workers_change_neither_content_nor_order(tmp_path: Path) -> None:
         assert torch.equal(a.boxes, b.boxes)
     in_order = list(load_in_order(dataset, collate=collate_batch, batch_size=5))
     assert [i for batch in in_order for i in batch.ids] == [clip.id for clip in store.clips()]
+
+
+@given(num_samples=st.integers(1, 80), neighbours=st.integers(2, 7), seed=st.integers(0, 5))
+def test_neighbours_stay_together_and_every_sample_comes_once(num_samples: int, neighbours: int, seed: int) -> None:
+    videos = names(num_samples)
+    order = epoch_order(videos, neighbours=neighbours, rng=np.random.default_rng(seed)).tolist()
+    assert sorted(order) == list(range(num_samples))
+    together = sum(b == a + 1 and videos[a] == videos[b] for a, b in itertools.pairwise(order))
+    num_videos = len(set(videos))
+    assert together >= num_samples - num_samples / neighbours - 2 * num_videos

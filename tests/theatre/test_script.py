@@ -79,3 +79,11 @@ def test_emotion_without_a_sentence_is_an_error(tmp_path: Path) -> None:
 def test_label_outside_the_names_is_an_error_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(MienError, match=r"train\.tsv:8: '9' is no label"):
         open_script(write_table(tmp_path, [*rows_for_all(), "A row that is wrong\t9\tx"]), "train")
+
+
+def test_limited_wordings_are_few_and_the_same_in_both_splits() -> None:
+    rng = np.random.default_rng(0)
+    train, test = (open_script(None, split, wordings=5) for split in ("train", "test"))
+    said = {train.line("fear", rng) for _ in range(200)}
+    assert len(said) == 5
+    assert {test.line("fear", rng) for _ in range(200)} == said
