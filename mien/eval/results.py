@@ -126,12 +126,14 @@ class ResultTable:
     rows: tuple[tuple[str, ...], ...]
 
     def to_rich(self) -> Table:
-        """For a terminal."""
+        """For a terminal, which is higher than wide: a column a run, a row a metric."""
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for position, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if position >= _NUM_NAMES else "left", overflow="fold")
-        for row in self.rows:
-            table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        first, *runs = zip(self.columns, *self.rows, strict=True)
+        table.add_column(first[0])
+        for name in first[1:]:
+            table.add_column(name.replace("[", r"\["), justify="right", overflow="fold")
+        for line in runs:
+            table.add_row(*(cell.replace("[", r"\[") for cell in line))
         return table
 
     def to_markdown(self) -> str:
