@@ -27,9 +27,9 @@ def evaluate_model(
     root: the benchmark's release; store: what `mien prepare` made of it. out: the JSON file to write; heads: a folder
     for the fitted probes.
     """
-    loaded, opened = Mien.from_pretrained(model), Store(store)
+    scored, opened, loaded = load_benchmark(benchmark), Store(store), Mien.from_pretrained(model)
     return evaluate(
-        load_benchmark(benchmark),
+        scored,
         root=root,
         store=opened,
         embed=loaded.embed_batch,

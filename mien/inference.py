@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
 from mien.data.clips import ClipDataset, collate
@@ -33,6 +33,7 @@ from mien.types import Clip, ClipBatch, MienError, Skipped
 TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone is speaking with {}.")
 """Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""
 
+Mask = Shaped[Tensor, "*n mask_h mask_w"]
 Pixels = Float[Tensor, "*n 3 h w"] | UInt8[Tensor, "*n 3 h w"]
 
 
@@ -85,17 +86,17 @@ class Mien:
 
     @torch.inference_mode()
     def encode_frames(
-        self, frames: Pixels, subject_mask: Float[Tensor, "n h w"] | None = None, *, normalize: bool = False
+        self, frames: Pixels, subject_mask: Mask | None = None, *, normalize: bool = False
     ) -> Float[Tensor, "n e"]:
-        """Embeddings of single pictures `[n, 3, h, w]`."""
+        """Embeddings of single pictures `[n, 3, h, w]`, masks `[n, h, w]`."""
         pixels = self._pixels(frames)
         return _finish(self.model.encode_frames(pixels, self._coverage(pixels, subject_mask)), normalize=normalize)
 
     @torch.inference_mode()
     def encode_video(
-        self, video: Pixels, subject_mask: Float[Tensor, "b t h w"] | None = None, *, normalize: bool = False
+        self, video: Pixels, subject_mask: Mask | None = None, *, normalize: bool = False
     ) -> Float[Tensor, "b e"]:
-        """Embeddings of clips `[b, t, 3, h, w]`."""
+        """Embeddings of clips `[b, t, 3, h, w]`, masks `[b, t, h, w]`."""
         pixels = self._pixels(video)
         return _finish(self.model.encode_video(pixels, self._coverage(pixels, subject_mask)), normalize=normalize)
 

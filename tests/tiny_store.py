@@ -24,24 +24,25 @@ def write_store(path: Path, *, num_videos: int = 3, clips_per_video: int = 4, su
         folder = path / "videos" / name
         folder.mkdir(parents=True)
         _write_video(folder, seed=v)
-        for c in range(clips_per_video):
-            clips.append(
-                Clip(
-                    id=f"{name}#{c}",
-                    video=name,
-                    start_frame=c,
-                    end_frame=c + 12,
-                    start_s=c / 8,
-                    end_s=(c + 12) / 8,
-                    text=WORDS[(v + c) % len(WORDS)],
-                    sentiment_logits=tuple(float(x) for x in np.random.default_rng((v, c)).normal(size=7)),
-                    person_share=1.0,
-                )
-            )
+        clips += [_clip(name, video=v, number=c) for c in range(clips_per_video)]
     write_index(path / INDEX_FILE, clips, made_with={})
     settings = {"format": FORMAT, "settings": {"subject": subject, "boxes": {"source": "sidecar"}}}
     (path / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
     return Store(path)
+
+
+def _clip(name: str, *, video: int, number: int) -> Clip:
+    return Clip(
+        id=f"{name}#{number}",
+        video=name,
+        start_frame=number,
+        end_frame=number + 12,
+        start_s=number / 8,
+        end_s=(number + 12) / 8,
+        text=WORDS[(video + number) % len(WORDS)],
+        sentiment_logits=tuple(float(x) for x in np.random.default_rng((video, number)).normal(size=7)),
+        person_share=1.0,
+    )
 
 
 def _write_video(folder: Path, *, seed: int) -> None:

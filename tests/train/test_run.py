@@ -141,14 +141,14 @@ def test_zero_steps_give_the_untrained_model(store: Path, tmp_path: Path) -> Non
 
 def test_run_of_other_settings_is_refused_and_the_difference_named(store: Path, tmp_path: Path) -> None:
     train(config(store, steps=1), tmp_path / "run")
-    with pytest.raises(MienError, match="steps: 1 then, 2 now"):
+    with pytest.raises(MienError, match=r"train\.steps: 1 then, 2 now"):
         train(config(store, steps=2), tmp_path / "run")
 
 
 def test_clips_in_training_and_validation_both_are_refused(store: Path, tmp_path: Path) -> None:
     both = config(store).model_dump()
     both["data"]["validation"]["videos"] = "*"
-    with pytest.raises(MienError, match="in data.filter and in data.validation both"):
+    with pytest.raises(MienError, match=r"in data\.filter and in data\.validation both"):
         train(validate(RunConfig, both, source="the test"), tmp_path / "run")
 
 

@@ -1,0 +1,130 @@
+"""The surface: every verb has help with an example, errors are one message and an exit status, help is instant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from made_videos import write_subtitles, write_video
+from typer.testing import CliRunner
+
+from mien.cli import app
+
+VERBS = ("theatre", "prepare", "train", "evaluate", "report", "classify", "embed", "convert", "doctor")
+TINY = (
+    "method.model.embed_dim=16",
+    "method.model.temporal.heads=2",
+    "method.model.temporal.mlp_width=32",
+    "method.model.vision.image_size=32",
+    "method.model.vision.layers=1",
+    "method.model.text.layers=1",
+    "train.steps=3",
+    "train.batch_size=4",
+    "train.workers=0",
+    "train.device=cpu",
+    "train.log_every=1",
+)
+
+
+def run(*words: object, status: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    assert result.exit_code == status, result.output + repr(result.exception)
+    return result.output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    text = run(verb, "--help")
+    assert f"mien {verb}" in text
+    assert "Example" in text
+
+
+def test_verbs_are_all_there_are() -> None:
+    assert {command.callback.__name__ for command in app.registered_commands if command.callback} == set(VERBS)
+
+
+def test_help_does_not_import_torch() -> None:
+    code = "import sys, mien.cli; assert 'torch' not in sys.modules, 'torch'; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "nowhere.yaml"), "no config file at nowhere.yaml"),
+        (("prepare", "nowhere", "--out", "store"), "nowhere"),
+        (("evaluate", "theatre"), "--root is needed"),
+        (("evaluate", "nosuch", "--root", ".", "--store", ".", "--model", "m"), "no benchmark 'nosuch'"),
+        (("evaluate", "--table", "nowhere"), "nowhere"),
+        (("classify", "nowhere.mp4", "--labels", "joy", "--model", "nowhere"), "no model folder at nowhere"),
+        (("embed", "nowhere.mp4", "--model", "nowhere", "--out", "x.parquet"), "no model folder at nowhere"),
+        (("convert", "nowhere.pt", "out"), "nowhere.pt"),
+    ],
+)
+def test_what_is_not_there_is_named_and_the_status_is_one(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = run(*words, status=1)
+    assert "error" in text
+    assert message in text
+    assert "Traceback" not in text
+
+
+def test_unknown_key_and_impossible_size_in_a_config_are_named(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("data: {store: s}\nmethod: {modle: {}}\n")
+    assert "method.modle: no such key" in run("train", config, status=1)
+    config.write_text("data: {store: s}\nmethod: {model: {vision: {image_size: 100}}}\n")
+    assert "image_size 100 is not a multiple of patch_size 32" in run("train", config, status=1)
+    assert "not of the form key=value" in run("train", config, "data", status=1)
+
+
+def test_doctor_finds_everything_and_speaks_json() -> None:
+    findings = json.loads(run("doctor", "--json"))
+    assert {"mien", "torch", "person detector", "utterance emotion", "CLIP tokenizer"} <= {f["what"] for f in findings}
+    assert not [f for f in findings if f["state"] == "missing"]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two videos with subtitles, one without, one picture-less file."""
+    folder = tmp_path_factory.mktemp("videos")
+    for name in ("a", "b"):
+        write_video(folder / f"{name}.mp4", num_frames=96, width=128, height=96)
+        lines = [(0.0, 2.9, "I am so happy for you!"), (3.0, 5.9, "Leave me alone."), (6.0, 9.0, "What was that?")]
+        write_subtitles(folder / f"{name}.srt", lines)
+    write_video(folder / "silent.mp4", num_frames=24, width=128, height=96)
+    return folder
+
+
+def test_prepare_train_embed_classify_go_through_on_a_folder_of_videos(videos: Path, tmp_path: Path) -> None:
+    store, out, table = tmp_path / "store", tmp_path / "run", tmp_path / "e.parquet"
+    assert "3 videos" in run("prepare", videos, "--out", store, "--workers", 1)
+    assert "0 worked on now" in run("prepare", videos, "--out", store, "--workers", 1)
+    run("train", "configs/small.yaml", "--out", out, f"data.store={store}", *TINY)
+    run("embed", videos, "--model", out / "model", "--out", table, "--window", 3)
+    rows = pq.read_table(table).to_pylist()
+    assert len(rows) == 4 + 4 + 1
+    assert len(rows[0]["embedding"]) == 16
+    words = ("classify", videos / "a.mp4", "--model", out / "model", "--labels", "joy, anger")
+    moments = json.loads(run(*words, "--json").split("\n\n")[0])
+    assert [set(m["scores"]) for m in moments] == [{"joy", "anger"}] * 3
+    assert all(sum(m["scores"].values()) == pytest.approx(1) for m in moments)
+    assert "00:00:04.000" in run(*words)
+
+
+def test_broken_file_is_listed_the_rest_is_embedded_and_the_status_is_one(videos: Path, tmp_path: Path) -> None:
+    run("prepare", videos, "--out", tmp_path / "store", "--workers", 1)
+    run("train", "configs/small.yaml", "--out", tmp_path / "run", f"data.store={tmp_path / 'store'}", *TINY)
+    (tmp_path / "broken.mp4").write_bytes(b"not a video")
+    text = run(
+        "embed", tmp_path / "broken.mp4", videos / "silent.mp4", "--model", tmp_path / "run/model",
+        "--out", tmp_path / "e.parquet", status=1,
+    )  # fmt: skip
+    assert "broken.mp4" in text
+    assert pq.read_table(tmp_path / "e.parquet").num_rows == 1

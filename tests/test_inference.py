@@ -1,0 +1,116 @@
+"""`Mien`: three lines to an embedding, and the same embedding whichever way one asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_store import write_store
+
+from mien import Mien
+from mien.hub import ModelFolder
+from mien.inference import mask_coverage, windows
+from mien.media.transforms import Preprocess
+from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.text import Tokenizer
+from mien.types import MienError
+
+SIZE = 32
+
+
+@pytest.fixture
+def model() -> Mien:
+    config = VideoClipConfig.model_validate(
+        {
+            "embed_dim": 16,
+            "vision": {"image_size": SIZE, "patch_size": 8, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
+            "text": {"context_length": 16, "width": 16, "layers": 1, "heads": 2, "mlp_width": 32},
+            "temporal": {"num_frames": 8, "layers": 1, "heads": 2, "mlp_width": 32},
+        }
+    )
+    folder = ModelFolder(architecture=config, preprocess=Preprocess(image_size=SIZE))
+    return Mien(VideoClip(config), config=folder, tokenizer=Tokenizer.clip(), device="cpu")
+
+
+def test_saved_model_embeds_as_before(model: Mien, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "model")
+    again = Mien.from_pretrained(tmp_path / "model", device="cpu")
+    video, mask = torch.randn(2, 4, 3, SIZE, SIZE), torch.rand(2, 4, SIZE, SIZE)
+    assert torch.equal(again.encode_video(video, mask), model.encode_video(video, mask))
+    assert torch.equal(again.encode_text(["so happy"]), model.encode_text(["so happy"]))
+
+
+def test_bytes_are_normalised_and_floats_are_taken_as_normalised(model: Mien) -> None:
+    raw = torch.randint(0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8)
+    ready = model.config.preprocess.normalize(raw)
+    assert torch.allclose(model.encode_frames(raw), model.encode_frames(ready))
+
+
+def test_clip_of_one_repeated_frame_is_not_the_frame_but_has_its_size(model: Mien) -> None:
+    frame = torch.randn(1, 3, SIZE, SIZE)
+    assert model.encode_video(frame[:, None].expand(1, 4, 3, SIZE, SIZE)).shape == model.encode_frames(frame).shape
+
+
+def test_embeddings_have_unit_length_only_when_asked(model: Mien) -> None:
+    frames = torch.randn(3, 3, SIZE, SIZE)
+    assert model.encode_frames(frames, normalize=True).norm(dim=-1) == pytest.approx(1, abs=1e-5)
+    assert model.encode_frames(frames).norm(dim=-1).numpy() != pytest.approx(1, abs=1e-3)
+
+
+def test_subject_mask_changes_the_embedding_and_none_means_the_whole_picture(model: Mien) -> None:
+    frames, mask = torch.randn(1, 3, SIZE, SIZE), torch.zeros(1, SIZE, SIZE)
+    mask[:, :16] = 1
+    assert not torch.allclose(model.encode_frames(frames, mask), model.encode_frames(frames))
+    assert torch.equal(model.encode_frames(frames, torch.ones(1, SIZE, SIZE)), model.encode_frames(frames))
+
+
+def test_pixel_mask_becomes_the_share_of_each_patch() -> None:
+    mask = torch.zeros(1, 4, 4)
+    mask[0, :2, :3] = 1
+    assert mask_coverage(mask, patch=2).tolist() == [[[1.0, 0.5], [0.0, 0.0]]]
+
+
+def test_tokens_and_texts_give_the_same(model: Mien) -> None:
+    texts = ["I am happy.", "go away"]
+    padded = torch.full((2, 16), 49407)
+    ids = Tokenizer.clip().encode(texts)
+    padded[:, : ids.shape[1]] = ids
+    assert torch.allclose(model.encode_text(texts), model.encode_text(padded), atol=1e-6)
+
+
+def test_classify_arrays_gives_probabilities_of_the_labels(model: Mien) -> None:
+    moments = model.classify(torch.randn(3, 4, 3, SIZE, SIZE), ["joy", "relief"])
+    assert [list(m.scores) for m in moments] == [["joy", "relief"]] * 3
+    assert [sum(m.scores.values()) for m in moments] == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.encode_frames(torch.randn(1, 3, 16, 16)), r"\[\.\.\., 3, 32, 32\]"),
+        (lambda m: m.encode_frames(torch.randn(1, 3, SIZE, SIZE), torch.ones(1, 8, 8)), "the subject mask is"),
+        (lambda m: m.encode_text("joy"), "list of texts"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), []), "no labels"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy"], templates=["no slot"]), "needs {}"),
+        (lambda m: m.encode_video(torch.randn(1, 9, 3, SIZE, SIZE)), "9 frames"),
+    ],
+)
+def test_what_does_not_fit_is_named(model: Mien, call, message: str) -> None:
+    with pytest.raises(MienError, match=message):
+        call(model)
+
+
+def test_windows_cut_a_video_into_equal_stretches_without_a_rest(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store")  # 20 frames at 8 a second: 2.5 s
+    cut = windows(store, "train/0", window_s=1.0)
+    assert [(c.start_frame, c.end_frame) for c in cut] == [(0, 10), (10, 20)]
+    assert len(windows(store, "train/0", window_s=60)) == 1
+
+
+def test_store_is_embedded_a_moment_a_window(model: Mien, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store")
+    moments = list(model.embed_store(store, window_s=1.25))
+    assert [m.video for m in moments] == ["test/0", "test/0", "train/0", "train/0", "train/1", "train/1"]
+    assert np.isfinite(np.stack([m.embedding for m in moments])).all()
