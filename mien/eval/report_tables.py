@@ -1,0 +1,120 @@
+"""The tables of a report as HTML: scores and per-class recalls, a column a run; and the emotions' legend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from mien.eval.charts import COLOURS, mark
+from mien.eval.results import EvalResult, TaskResult
+from mien.types import EMOTIONS
+
+Runs = Sequence[tuple[str, EvalResult]]
+
+METRICS = {
+    "accuracy": "accuracy",
+    "uar": "unweighted average recall",
+    "weighted_f1": "weighted F1",
+    "macro_f1": "macro F1",
+    "macro_auc": "macro ROC AUC",
+    "macro_map": "macro mAP",
+    "r2": "R²",
+    "mse": "mean squared error (less is better)",
+    "pearson": "Pearson correlation",
+}
+"""What the scores are called in full."""
+
+LESS_IS_BETTER = frozenset({"mse"})
+
+
+def result_table(runs: Runs) -> str:
+    """Rows are scores, grouped by task; columns the runs, then majority; the best of a row is bold."""
+    tasks = runs[0][1].tasks
+    head = "".join(f"<th>{escape(name)}</th>" for name in [*(name for name, _ in runs), "majority"])
+    groups = "".join(_task_rows(task, runs, width=len(runs) + 2) for task in tasks)
+    return (
+        f'<div class="wide"><table><thead><tr><th>score</th>{head}</tr></thead>'
+        f"<tbody>{groups}</tbody></table></div>{_uncertainty(runs)}"
+    )
+
+
+def per_class_table(runs: Runs) -> str:
+    """Recall of each emotion, a column a run, for the first task that has exclusive classes."""
+    tasks = [task for task in runs[0][1].tasks if "uar" in task.per_class]
+    if not tasks:
+        return ""
+    first = tasks[0]
+    head = "".join(f"<th>{escape(name)}</th>" for name, _ in runs)
+    rows = []
+    for c, emotion in enumerate(first.classes):
+        cells = "".join(_bar(run.task(first.name).per_class["uar"][c], emotion) for _, run in runs)
+        rows.append(f"<tr><th>{tag(emotion)}</th>{cells}<td>{first.support[c]}</td></tr>")
+    return (
+        f"<h3>Recall of each emotion</h3><div class=wide><table><thead><tr><th>{escape(first.name)}</th>{head}"
+        f"<th>clips</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def legend() -> str:
+    """The seven emotions with their marks."""
+    return '<div class="legend">' + "".join(f"<span>{_symbol(e)}{e}</span>" for e in EMOTIONS) + "</div>"
+
+
+def tag(emotion: str) -> str:
+    """An emotion's name after its mark."""
+    return f'<span class="emotion">{_symbol(emotion)}{escape(emotion)}</span>'
+
+
+def _task_rows(task: TaskResult, runs: Runs, *, width: int) -> str:
+    probe = ", ".join(f"{key} {value}" for key, value in task.probe.items() if key != "kind")
+    kind = str(task.probe["kind"]).replace("_", "-")
+    rows = [f'<tr class="group"><th colspan="{width}">{escape(task.name)} ({escape(kind)} probe, {probe})</th></tr>']
+    for metric in task.metrics:
+        values = [run.task(task.name).metrics[metric] for _, run in runs] + [task.majority[metric]]
+        left_out = task.num_left_out.get(metric, 0)
+        note = f' <span class="soft">({len(task.classes) - left_out} of {len(task.classes)})</span>' if left_out else ""
+        best = _best(values, less=metric in LESS_IS_BETTER)
+        cells = "".join(f"<td>{_number(v, bold=v == best)}</td>" for v in values)
+        rows.append(f"<tr><th>{METRICS[metric]}{note}</th>{cells}</tr>")
+    return "".join(rows)
+
+
+def _best(values: Sequence[float | None], *, less: bool) -> float | None:
+    known = [v for v in values if v is not None]
+    return (min if less else max)(known) if known else None
+
+
+def _number(value: float | None, *, bold: bool) -> str:
+    if value is None:
+        return "–"
+    return f"<b>{value:.3f}</b>" if bold else f"{value:.3f}"
+
+
+def _uncertainty(runs: Runs) -> str:
+    """One standard error of the first run's accuracy, where there is one, so that nobody reads noise."""
+    result = runs[0][1]
+    known = [t.metrics["accuracy"] for t in result.tasks if t.metrics.get("accuracy") is not None]
+    if not known or known[0] is None:
+        return ""
+    error = math.sqrt(known[0] * (1 - known[0]) / result.num_used)
+    return (
+        f'<p class="soft">With {result.num_used:,} clips, one standard error of the accuracy is ±{error:.3f}; '
+        "clips of one video resemble each other, so the true one is somewhat larger. Another seed of training "
+        "moves the scores as well.</p>"
+    )
+
+
+def _bar(value: float | None, emotion: str) -> str:
+    if value is None:
+        return "<td>–</td>"
+    fill = COLOURS[EMOTIONS.index(emotion)] if emotion in EMOTIONS else "var(--accent)"
+    bar = f'<span class="bar"><i style="width:{100 * value:.0f}%;background:{fill}"></i></span>'
+    return f"<td>{bar}{100 * value:.0f} %</td>"
+
+
+def _symbol(emotion: str) -> str:
+    if emotion not in EMOTIONS:
+        return ""
+    drawn = mark(EMOTIONS.index(emotion), x=7, y=7)
+    return f'<svg viewBox="0 0 14 14" aria-hidden="true">{drawn}</svg>'
