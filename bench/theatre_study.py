@@ -18,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 VARIANTS = {
-    "SAP + SNCE": ["method.model.subject=sap", "method.beta=10"],
+    "SAP + SNCE, β = 10": ["method.model.subject=sap", "method.beta=10"],
+    "SAP + SNCE, β = 1": ["method.model.subject=sap", "method.beta=1"],
     "SAP": ["method.model.subject=sap", "method.beta=0"],
     "vanilla": ["method.model.subject=vanilla", "method.beta=0"],
     "random weights": ["method.model.subject=sap", "train.steps=0"],
 }
-METRICS = ("emotion/macro_auc", "emotion/accuracy", "categories/macro_map", "vad/r2")
+METRICS = ("emotion macro_auc", "emotion accuracy", "categories macro_map", "vad r2")
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
     args = parser.parse_args()
 
     theatre, store = args.out / "theatre", args.out / "store"
-    mien("theatre", theatre)
+    mien("theatre", theatre, "--train", 100, "--test", 30, "--wordings", 15)
     mien("prepare", theatre, "--out", store, "--boxes", "sidecar", "--subject", "speaker")
     jobs = [(name, seed) for seed in range(args.seeds) for name in VARIANTS]
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -50,7 +51,7 @@ def main() -> None:
 
 def one_run(args: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
     """Trains and probes one variant with one seed, unless its result is there already; its metrics."""
-    slug = name.replace(" ", "").replace("+", "-").lower()
+    slug = "".join(c for c in name.lower() if c.isascii() and c.isalnum())
     run, result = args.out / f"{slug}-{seed}", args.out / "results" / f"{slug}-{seed}.json"
     if not result.is_file():
         overrides = [f"seed={seed}", f"data.store={args.out / 'store'}", "train.workers=0", "train.evaluate_every=0"]
@@ -60,7 +61,8 @@ def one_run(args: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
             "evaluate", "theatre", "--root", args.out / "theatre", "--store", args.out / "store",
             "--model", run / "model", "--out", result, threads=1,
         )  # fmt: skip
-    return json.loads(result.read_text(encoding="utf-8"))["metrics"]
+    tasks = json.loads(result.read_text(encoding="utf-8"))["tasks"]
+    return {f"{task['name']} {metric}": value for task in tasks for metric, value in task["metrics"].items()}
 
 
 def mien(*words: object, threads: int | None = None) -> None:

@@ -5,11 +5,11 @@ cd "$(dirname "$0")/.."
 demo=runs/demo
 run() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
 
-run mien theatre $demo/theatre --train 100 --test 30
+run mien theatre $demo/theatre --train 80 --test 25 --wordings 15
 run mien prepare $demo/theatre --out $demo/store --boxes sidecar --subject speaker
 run mien train configs/demo.yaml --out $demo/train
 run mien train configs/demo.yaml --out $demo/untrained train.steps=0
 run mien evaluate theatre --root $demo/theatre --store $demo/store --model $demo/train/model --out $demo/results/trained.json
 run mien evaluate theatre --root $demo/theatre --store $demo/store --model $demo/untrained/model --out $demo/results/untrained.json
 run mien evaluate --table $demo/results
-run mien report $demo/train --store $demo/store --results $demo/results --untrained $demo/untrained/model --out $demo/report.html
+run mien report $demo/train --store $demo/store --root $demo/theatre --results $demo/results --untrained $demo/untrained/model --out $demo/report.html
