@@ -94,7 +94,8 @@ def prepare(
             frames=FrameSettings(fps=fps), boxes=BoxSettings(source=boxes), subject=subject, images=images
         )
         with progress() as bars:
-            report = prepare(videos, out, settings=settings, workers=workers, on_progress=PrepareBars(bars))
+            shown = PrepareBars(bars)
+            report = prepare(videos, out, settings=settings, workers=workers, on_progress=shown, on_video=shown.video)
         show_prepared(report, out)
 
 
@@ -236,7 +237,11 @@ def embed(
         with progress() as bars:
             task = bars.add_task("embed", total=None, note="")
             written = write_moments(
-                out, loaded, paths, window_s=window, on_video=lambda name: bars.update(task, advance=1, note=name)
+                out,
+                loaded,
+                paths,
+                window_s=window,
+                on_file=lambda name, done, total: bars.update(task, completed=done, total=total, note=name),
             )
         console.print(f"{written.num_moments} moments of {written.num_videos} files in {out}")
         show_failures(written.failed)

@@ -245,7 +245,7 @@ def write_moments(
     paths: Sequence[Path],
     *,
     window_s: float = 4.0,
-    on_video: Callable[[str], None] = lambda name: None,
+    on_file: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> Written:
     """Embeds files, and all videos and pictures in folders, into the Parquet table `out`, a row a moment.
 
@@ -255,12 +255,13 @@ def write_moments(
     files = [file for path in paths for file in ([path] if not path.is_dir() else media_files(path))]
     moments: list[tuple[Path, Moment]] = []
     failed: list[Skipped] = []
-    for file in files:
+    for done, file in enumerate(files):
+        on_file(file.name, done, len(files))
         try:
             moments += [(file, moment) for moment in model.embed_file(file, window_s=window_s)]
         except MienError as error:
             failed.append(Skipped(what=str(file), reason=str(error)))
-        on_video(file.name)
+    on_file("", len(files), len(files))
     width = model.config.architecture.embed_dim
     table = pa.table(
         {

@@ -96,6 +96,9 @@ class PrepareBars:
     def __call__(self, video: str, stage: str, fraction: float) -> None:
         self.bars.update(self.task, note=f"{video}: {stage} {fraction:.0%}")
 
+    def video(self, done: int, total: int) -> None:
+        self.bars.update(self.task, completed=done, total=total)
+
 
 def show_prepared(report: Any, store: Any) -> None:
     """What `prepare` did, what it left out and why, what failed."""

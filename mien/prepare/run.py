@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -49,8 +49,11 @@ def prepare(
     settings: PrepareSettings,
     workers: int = 1,
     on_progress: OnProgress = lambda video, stage, fraction: None,
+    on_video: Callable[[int, int], None] = lambda done, total: None,
 ) -> PrepareReport:
     """Make the store `out` of the videos under `videos`, or bring it up to date; `workers` videos at a time.
+
+    `on_video` is told how many of how many videos are done, `on_progress` what is being done to one.
 
     Only what is missing, or was made from another file or with other settings, is made. Interrupted at any point,
     what is there is whole, and the same call goes on from it. A video that fails does not stop the others.
@@ -67,7 +70,12 @@ def prepare(
             prepare_video(video, folder, settings=settings, threads=0, on_progress=on_progress)
             for video, folder in folders.items()
         )
-    done = sorted(prepared, key=lambda video: video.name)
+    done: list[PreparedVideo] = []
+    on_video(0, len(folders))
+    for video in prepared:
+        done.append(video)
+        on_video(len(done), len(folders))
+    done.sort(key=lambda video: video.name)
     whole = {video.name: out / "videos" / video.name for video in done if video.failure is None}
     num_clips, unfit = _make_index(out / INDEX_FILE, whole, settings=settings.index, on_progress=on_progress)
     report = PrepareReport(
