@@ -18,8 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 VARIANTS = {
-    "SAP + SNCE, β = 10": ["method.model.subject=sap", "method.beta=10"],
-    "SAP + SNCE, β = 1": ["method.model.subject=sap", "method.beta=1"],
+    "SAP + SNCE": ["method.model.subject=sap", "method.beta=1"],
     "SAP": ["method.model.subject=sap", "method.beta=0"],
     "vanilla": ["method.model.subject=vanilla", "method.beta=0"],
     "random weights": ["method.model.subject=sap", "train.steps=0"],
