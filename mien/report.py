@@ -63,7 +63,7 @@ def report(inputs: ReportInputs, out: Path) -> ReportContent:
             _map(name, Mien.from_pretrained(path), store, _spread(samples, MAP_CLIPS))
             for name, path in inputs.models.items()
         ),
-        attention=_attention(model, store, _speaking_among_others(samples, store, ATTENTION_CLIPS)),
+        attention=attention_pictures(model, store, speaking_among_others(samples, store, ATTENTION_CLIPS)),
         gallery=_gallery(model, store, _spread(samples, GALLERY_CLIPS)),
     )
     write_report(out, content)
@@ -91,7 +91,7 @@ def _map(name: str, model: Mien, store: Store, samples: Sequence[LabeledClip]) -
     return EmbeddingMap(name=name, x=features.x, category=features.category)
 
 
-def _attention(model: Mien, store: Store, samples: Sequence[LabeledClip]) -> tuple[AttentionPicture, ...]:
+def attention_pictures(model: Mien, store: Store, samples: Sequence[LabeledClip]) -> tuple[AttentionPicture, ...]:
     """What `hmn` attends to in the middle frame of each sample; nothing for a model without that token."""
     architecture = model.config.architecture
     if architecture.subject == "vanilla" or not samples:
@@ -146,7 +146,7 @@ def _spread(samples: Sequence[LabeledClip], count: int) -> list[LabeledClip]:
     return [samples[i] for i in dict.fromkeys(chosen.tolist())]
 
 
-def _speaking_among_others(samples: Sequence[LabeledClip], store: Store, count: int) -> list[LabeledClip]:
+def speaking_among_others(samples: Sequence[LabeledClip], store: Store, count: int) -> list[LabeledClip]:
     """Samples in which more than one person is seen, if there are such: there it matters who the subject is."""
 
     def num_persons(sample: LabeledClip) -> int:
