@@ -6,6 +6,7 @@ The plan of training is a pure function of numbers; workers and ranks change who
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -96,7 +97,13 @@ def load_for_training(
         collate_fn=collate,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        worker_init_fn=_leave_interrupts_to_the_trainer,
     )
+
+
+def _leave_interrupts_to_the_trainer(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the trainer wants its batch before it stops."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def load_in_order(

@@ -68,7 +68,9 @@ class EmotionClip(Method):
             anchors=anchors,
         )
         with torch.no_grad():
-            weight = negative_weight(sentiment_logits, beta=self.config.beta, anchors=anchors)
+            weight = negative_weight(
+                sentiment_logits, beta=self.config.beta, kl_direction=self.config.kl_direction, anchors=anchors
+            )
             is_hit = (video[anchors] @ text.T).argmax(dim=1) == torch.arange(len(video), device=video.device)[anchors]
             logs = {
                 "logit_scale": logit_scale.detach(),
