@@ -99,9 +99,9 @@ def scatter(
     low, high = points.min(axis=0), points.max(axis=0)
     place = 30 + (size - 60) * (points - low) / np.maximum(high - low, _TINY)
     parts = [_text(0, 16, title, cls="title")]
-    for (x, y), c in zip(place, category, strict=True):
+    for (x, y), c in zip(place.tolist(), category.tolist(), strict=True):
         tip = f"<title>{escape(names[c])}</title>"
-        parts.append(f"<g>{tip}{mark(c, x=float(x), y=float(size - y))}</g>")
+        parts.append(f"<g>{tip}{mark(c, x=x, y=size - y)}</g>")
     return _svg(parts, width=size, height=size, label=title)
 
 

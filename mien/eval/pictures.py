@@ -74,7 +74,7 @@ def draw_still(still: Still, *, side: int) -> str:
     """The frame with its boxes as a data URI, `side` pixels high."""
     height, width = still.frame.shape[:2]
     scale = side / height
-    image = cv2.resize(still.frame, (round(width * scale), side), interpolation=cv2.INTER_AREA)
+    image = _resize(still.frame, width=round(width * scale), height=side)
     return _data_uri(_with_boxes(image, still.boxes * scale))
 
 
@@ -86,23 +86,28 @@ def draw_attention(picture: AttentionPicture, *, side: int) -> list[str]:
     """
     frame = picture.still.frame
     scale = side / frame.shape[0]
-    size = (round(frame.shape[1] * scale), side)
-    grey = cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)[..., None]
+    width = round(frame.shape[1] * scale)
+    grey = cv2.cvtColor(_resize(frame, width=width, height=side), cv2.COLOR_RGB2GRAY)[..., None]
     highest = max(float(picture.attention.max()), np.finfo(np.float32).tiny)
     drawn = []
     for layer in picture.attention:
-        smooth = cv2.resize(layer.astype(np.float32) / highest, size, interpolation=cv2.INTER_CUBIC).clip(0, 1)
+        smooth = cv2.resize(layer.astype(np.float32) / highest, (width, side), interpolation=cv2.INTER_CUBIC).clip(0, 1)
         heat = 255 * matplotlib.colormaps["inferno"](smooth)[..., :3]
         image = (HEAT_SHARE * heat + (1 - HEAT_SHARE) * grey).astype(np.uint8)
         drawn.append(_data_uri(_with_boxes(image, picture.still.boxes * scale)))
     return drawn
 
 
+def _resize(frame: UInt8[np.ndarray, "h w 3"], *, width: int, height: int) -> UInt8[np.ndarray, "{height} {width} 3"]:
+    shrinks = height < frame.shape[0]
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
 def _with_boxes(image: UInt8[np.ndarray, "h w 3"], boxes: Float[np.ndarray, "k 4"]) -> UInt8[np.ndarray, "h w 3"]:
     drawn = np.ascontiguousarray(image).copy()
     for x0, y0, x1, y1 in np.round(boxes).astype(int).tolist():
         if x1 > x0 and y1 > y0:
-            for colour, thickness in ((BOX_EDGE, 3), (BOX_COLOUR, 1)):
+            for colour, thickness in ((BOX_EDGE, 4), (BOX_COLOUR, 2)):
                 cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), colour, thickness)
     return drawn
 

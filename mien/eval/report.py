@@ -213,7 +213,8 @@ def _attention(content: ReportContent) -> str:
 def _attention_row(picture: AttentionPicture) -> str:
     area = float(subject_coverage(picture).mean())
     cells = [
-        f'<div><img alt="the frame" src="{draw_still(picture.still, side=144)}"><span>{area:.0%} of it</span></div>'
+        f'<div><img alt="the frame" src="{draw_still(picture.still, side=144)}">'
+        f"<span>subject:<br>{area:.0%} of the frame</span></div>"
     ]
     for k, (uri, share) in enumerate(
         zip(draw_attention(picture, side=144), share_on_subject(picture), strict=True), start=1

@@ -51,7 +51,7 @@ def per_class_table(runs: Runs) -> str:
         cells = "".join(_bar(run.task(first.name).per_class["uar"][c], emotion) for _, run in runs)
         rows.append(f"<tr><th>{tag(emotion)}</th>{cells}<td>{first.support[c]}</td></tr>")
     return (
-        f"<h3>Recall of each emotion</h3><div class=wide><table><thead><tr><th>{escape(first.name)}</th>{head}"
+        f'<h3>Recall of each emotion</h3><div class="wide"><table><thead><tr><th>{escape(first.name)}</th>{head}'
         f"<th>clips</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -88,7 +88,8 @@ def _best(values: Sequence[float | None], *, less: bool) -> float | None:
 def _number(value: float | None, *, bold: bool) -> str:
     if value is None:
         return "–"
-    return f"<b>{value:.3f}</b>" if bold else f"{value:.3f}"
+    text = f"{value:.3f}".replace("-", "−")
+    return f"<b>{text}</b>" if bold else text
 
 
 def _uncertainty(runs: Runs) -> str:
