@@ -1,7 +1,8 @@
 """A batch of smooth convex problems, minimised side by side by limited-memory BFGS in float64.
 
-The problems share one evaluation, so that a matrix product serves them all, but nothing else: each has its own
-history, step length and end. (One joint L-BFGS would make all of them wait for the worst conditioned.)
+The problems share each evaluation, so that a matrix product serves them all, but nothing else: each has its own
+history, step length and end, after which it is evaluated no more. (One joint L-BFGS would make all of them wait for
+the worst conditioned.)
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 HISTORY = 12
@@ -21,8 +22,8 @@ MAX_HALVINGS = 30
 ROUNDING = 1e-13
 """Relative change of a sum of many float64 terms below which "larger" and "smaller" mean nothing."""
 
-Objective = Callable[[Float64[Tensor, "p d"]], tuple[Float64[Tensor, "p"], Float64[Tensor, "p d"]]]
-"""Points, one a problem → values and gradients, likewise."""
+Objective = Callable[[Float64[Tensor, "q d"], Int64[Tensor, "q"]], tuple[Float64[Tensor, "q"], Float64[Tensor, "q d"]]]
+"""Points, and the numbers of the problems they belong to → values and gradients, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,8 +44,8 @@ def minimise(objective: Objective, start: Float64[Tensor, "p d"], *, tolerance: 
     The gap is half the Newton decrement, `½ gᵀH⁻¹g`, with `H⁻¹` as L-BFGS knows it or the identity, whichever makes
     it larger. Deterministic. What has not converged after `max_iterations` is marked so in the result.
     """
-    x = start.clone()
-    value, gradient = objective(x)
+    x = start
+    value, gradient = objective(x, torch.arange(len(x)))
     history: list[_Pair] = []
     stuck = torch.zeros_like(value, dtype=torch.bool)
     iterations = 0
@@ -53,37 +54,42 @@ def minimise(objective: Objective, start: Float64[Tensor, "p d"], *, tolerance: 
         slope = (gradient * direction).sum(dim=1)
         gap = 0.5 * torch.maximum(-slope, gradient.square().sum(dim=1))
         converged = gap <= tolerance * value.abs()
-        active = ~converged & ~stuck
-        if iterations == max_iterations or not active.any():
+        active = (~converged & ~stuck).nonzero()[:, 0]
+        if iterations == max_iterations or not len(active):
             return Minimum(point=x, value=value, gap=gap, converged=converged, iterations=iterations)
         iterations += 1
-        new_x, value, new_gradient, moved = _search(objective, x, value, direction * active[:, None], slope * active)
-        stuck |= active & ~moved
+        new_x, new_value, new_gradient, left = _search(objective, active, x, value, gradient, direction, slope)
+        stuck[left] = True
         history = [*history, _pair(new_x - x, new_gradient - gradient)][-HISTORY:]
-        x, gradient = new_x, new_gradient
+        x, value, gradient = new_x, new_value, new_gradient
 
 
 _Pair = tuple[Tensor, Tensor, Tensor]
 
 
 def _search(
-    objective: Objective, x: Tensor, value: Tensor, direction: Tensor, slope: Tensor
+    objective: Objective,
+    active: Tensor,
+    x: Tensor,
+    value: Tensor,
+    gradient: Tensor,
+    direction: Tensor,
+    slope: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Halve each row's step until it delivers; a row that never does stays where it is."""
-    step = torch.ones_like(value)
-    allowance = ROUNDING * value.abs()
-    new_value, new_gradient = value, direction
-    accepted = torch.zeros_like(value, dtype=torch.bool)
+    """Halve each active row's step until it delivers. Rows that never do are returned last, and stay where they are."""
+    new_x, new_value, new_gradient = x.clone(), value.clone(), gradient.clone()
+    left, step = active, 1.0
     for _ in range(MAX_HALVINGS):
-        new_value, new_gradient = objective(x + step[:, None] * direction)
-        accepted = new_value <= value + SUFFICIENT_DECREASE * step * slope + allowance
-        if accepted.all():
+        trial = x[left] + step * direction[left]
+        trial_value, trial_gradient = objective(trial, left)
+        enough = value[left] + SUFFICIENT_DECREASE * step * slope[left] + ROUNDING * value[left].abs()
+        good = trial_value <= enough
+        done = left[good]
+        new_x[done], new_value[done], new_gradient[done] = trial[good], trial_value[good], trial_gradient[good]
+        left, step = left[~good], step / 2
+        if not len(left):
             break
-        step = torch.where(accepted, step, step / 2)
-    if not accepted.all():
-        step = torch.where(accepted, step, 0.0)
-        new_value, new_gradient = objective(x + step[:, None] * direction)
-    return x + step[:, None] * direction, new_value, new_gradient, accepted
+    return new_x, new_value, new_gradient, left
 
 
 def _direction(gradient: Tensor, history: list[_Pair]) -> Tensor:

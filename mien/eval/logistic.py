@@ -8,18 +8,18 @@ by that diagonal brings all Hessians near the identity, and some twenty steps of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
 from mien.eval.lbfgs import Objective, minimise
 from mien.types import MienError
 
-TOLERANCE = 1e-11
+TOLERANCE = 1e-10
 """The share of the objective that a fit may be above its minimum; coefficients are then good to about 1e-4."""
 MAX_ITERATIONS = 1000
 
@@ -32,12 +32,13 @@ def minimise_one_vs_rest(
     share = target.mean(dim=0)
     basis = Basis.of(x, curvature=C * share * (1 - share))
 
-    def objective(u: Float64[Tensor, "c d"]) -> tuple[Tensor, Tensor]:
-        weight = basis.weight(u)
-        logits = basis.logits(u, weight)
-        loss = F.softplus(logits).sum(dim=0) - (target * logits).sum(dim=0)
+    def objective(u: Float64[Tensor, "q d"], rows: Int64[Tensor, "q"]) -> tuple[Tensor, Tensor]:
+        own, own_target = replace(basis, scale=basis.scale[rows]), target[:, rows]
+        weight = own.weight(u)
+        logits = own.logits(u, weight)
+        loss = F.softplus(logits).sum(dim=0) - (own_target * logits).sum(dim=0)
         value = C * loss + 0.5 * weight.square().sum(dim=1)
-        return value, basis.gradient(C * (logits.sigmoid() - target), weight)
+        return value, own.gradient(C * (logits.sigmoid() - own_target), weight)
 
     return basis.coefficients(_solve(objective, basis.start(torch.logit(share))))
 
@@ -53,7 +54,7 @@ def minimise_multinomial(
     share = onehot.mean(dim=0)
     basis = Basis.of(x, curvature=C * share * (1 - share))
 
-    def objective(flat: Float64[Tensor, "1 d"]) -> tuple[Tensor, Tensor]:
+    def objective(flat: Float64[Tensor, "1 d"], _: Int64[Tensor, "1"]) -> tuple[Tensor, Tensor]:
         u = flat.reshape(len(share), -1)
         weight = basis.weight(u)
         log_p = basis.logits(u, weight).log_softmax(dim=1)
@@ -67,7 +68,7 @@ def minimise_multinomial(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Basis:
-    """Centred features, the eigenbasis of their covariance, and each label's scale along each axis.
+    """Features, the eigenbasis of their covariance, and each label's scale along each axis.
 
     A label's variables `u` are its weights along the axes and its intercept for centred features, each divided by
     `scale`. The rotation leaves ‖w‖ as it is, so the penalty stays what it was.
@@ -75,7 +76,7 @@ class Basis:
 
     mean: Float64[Tensor, "e"]
     rotation: Float64[Tensor, "e e"]
-    centred: Float64[Tensor, "n e"]
+    features: Float64[Tensor, "n e"]
     scale: Float64[Tensor, "c e+1"]
 
     @classmethod
@@ -83,14 +84,16 @@ class Basis:
         """`curvature` is each label's expected second derivative of its loss in the logit, C·q."""
         features = torch.from_numpy(x).double()
         mean = features.mean(dim=0)
-        centred = features - mean
-        eigenvalues, rotation = torch.linalg.eigh(centred.T @ centred)
+        # float32 will do for the basis: any scaling of the variables has the same minimum.
+        rough = torch.from_numpy(x).float()
+        scatter = (rough.T @ rough).double() - len(x) * mean[:, None] * mean
+        eigenvalues, rotation = torch.linalg.eigh(scatter)
         hessian = curvature[:, None] * eigenvalues.clamp(min=0) + 1  # [c, e]
         intercept = curvature[:, None] * len(x)  # [c, 1]
         # With a single class nothing is left to learn and q is 0: any scale will do.
         intercept = torch.where(intercept > 0, intercept, 1.0)
         scale = torch.cat([hessian, intercept], dim=1).rsqrt()  # [c, e + 1]
-        return cls(mean=mean, rotation=rotation, centred=centred, scale=scale)
+        return cls(mean=mean, rotation=rotation, features=features, scale=scale)
 
     def weight(self, u: Float64[Tensor, "c d"]) -> Float64[Tensor, "c e"]:
         """The weights of `u`, for the features' own axes."""
@@ -98,12 +101,14 @@ class Basis:
 
     def logits(self, u: Float64[Tensor, "c d"], weight: Float64[Tensor, "c e"]) -> Float64[Tensor, "n c"]:
         # W Xᵀ, not X Wᵀ: the same numbers, and with few labels the BLAS takes half the time over it.
-        return (weight @ self.centred.T).T + u[:, -1] * self.scale[:, -1]
+        intercept = u[:, -1] * self.scale[:, -1] - weight @ self.mean
+        return (weight @ self.features.T).T + intercept
 
     def gradient(self, residual: Float64[Tensor, "n c"], weight: Float64[Tensor, "c e"]) -> Float64[Tensor, "c d"]:
         """The gradient in `u`, from the loss's in the logits and the penalty's in the weights."""
-        slope = (residual.T @ self.centred + weight) @ self.rotation  # [c, e]
-        return torch.cat([slope, residual.sum(dim=0)[:, None]], dim=1) * self.scale  # [c, e + 1]
+        total = residual.sum(dim=0)[:, None]  # [c, 1]
+        slope = (residual.T @ self.features - total * self.mean + weight) @ self.rotation  # [c, e]
+        return torch.cat([slope, total], dim=1) * self.scale  # [c, e + 1]
 
     def start(self, intercept: Float64[Tensor, "c"]) -> Float64[Tensor, "c d"]:
         """The variables of the head that knows only how frequent each label is."""

@@ -169,8 +169,9 @@ def test_minimiser_solves_each_row_on_its_own_and_says_what_it_did_not_finish():
     hessian = torch.tensor([[1.0, 100.0], [3.0, 0.01]]).double()
     goal = torch.tensor([[1.0, 2.0], [-5.0, 7.0]]).double()
 
-    def bowls(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return 1 + 0.5 * (hessian * (x - goal) ** 2).sum(dim=1), hessian * (x - goal)
+    def bowls(x: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        away = x - goal[rows]
+        return 1 + 0.5 * (hessian[rows] * away**2).sum(dim=1), hessian[rows] * away
 
     start = torch.zeros(2, 2).double()
     minimum = minimise(bowls, start, tolerance=1e-14, max_iterations=100)
