@@ -15,6 +15,8 @@ import torch.distributed as dist
 from jaxtyping import Shaped
 from torch import Tensor
 
+from mien.errors import MienError
+
 
 def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
@@ -34,11 +36,19 @@ def process_group(device: str) -> Iterator[str]:
     local_rank = int(os.environ.get("LOCAL_RANK", 0))
     own_device = f"cuda:{local_rank}" if device == "cuda" else device
     if device == "cuda":
+        if local_rank >= torch.cuda.device_count():
+            raise MienError(
+                f"process {local_rank} of this machine has no GPU: there are {torch.cuda.device_count()}; "
+                "start as many processes (torchrun --nproc-per-node)"
+            )
         torch.cuda.set_device(local_rank)
     if "RANK" not in os.environ:
         yield own_device
         return
-    dist.init_process_group("nccl" if device == "cuda" else "gloo")
+    if device == "cuda":
+        dist.init_process_group("nccl", device_id=torch.device(own_device))
+    else:
+        dist.init_process_group("gloo")
     try:
         yield own_device
     finally:
@@ -69,15 +79,6 @@ def mean(value: float | Tensor) -> float:
     return float(total) / world_size()
 
 
-def broadcast_object(value: Any) -> Any:
-    """Rank 0's `value`, on every rank."""
-    if world_size() == 1:
-        return value
-    holder = [value]
-    dist.broadcast_object_list(holder, src=0)
-    return holder[0]
-
-
 def any_true(flag: bool) -> bool:
     """Whether the flag is set on any process."""
     return mean(float(flag)) > 0
@@ -102,6 +103,6 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        grad = grads[0].contiguous()
+        grad = grads[0].clone(memory_format=torch.contiguous_format)  # autograd's own must not change
         dist.all_reduce(grad)
         return grad[own_rows(ctx.local_batch)]

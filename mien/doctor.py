@@ -14,8 +14,9 @@ from mien import __version__
 from mien.types import ASSETS
 
 REQUIRED = (
-    "torch", "numpy", "av", "opencv-python-headless", "onnxruntime", "safetensors", "huggingface-hub", "tokenizers",
-    "ftfy", "pydantic", "pyarrow", "scikit-learn", "matplotlib", "rich", "typer", "einops", "jaxtyping",
+    "torch", "numpy", "av", "opencv-python-headless", "onnxruntime", "simplejpeg", "pyyaml", "safetensors",
+    "huggingface-hub", "tokenizers", "ftfy", "pydantic", "pyarrow", "scikit-learn", "matplotlib", "rich", "typer",
+    "einops", "jaxtyping",
 )  # fmt: skip
 OPTIONAL = {"tensorboard": "train", "transformers": "hf"}
 SHIPPED = {

@@ -190,9 +190,10 @@ class Mien:
     def embed_store(self, store: Store, *, window_s: float = 4.0) -> Iterator[Moment]:
         """Embeddings of all videos of a store, a moment per `window_s` seconds."""
         clips = [clip for video in store.videos for clip in windows(store, video, window_s=window_s)]
-        starts = iter(clips)
+        rest = iter(clips)
         for batch in self.loader(store, clips):
-            for clip, embedding in zip(starts, self.embed_batch(batch).float().cpu().numpy(), strict=False):
+            embeddings = self.embed_batch(batch).float().cpu().numpy()
+            for clip, embedding in zip(itertools.islice(rest, len(embeddings)), embeddings, strict=True):
                 yield Moment(video=clip.video, start_s=clip.start_s, end_s=clip.end_s, embedding=embedding, scores={})
 
     def loader(self, store: Store, clips: Sequence[Clip], *, workers: int = 0) -> Iterable[ClipBatch]:

@@ -70,8 +70,7 @@ def sentiment_guided_contrastive_loss(
         raise ValueError(f"beta must not be negative ({beta = }); 0 turns the sentiment guidance off")
     if beta == 0:
         return info_nce_loss(video, text, logit_scale=logit_scale, anchors=anchors)
-    with torch.autocast(video.device.type, enabled=False):
-        weight = negative_weight(sentiment_logits, beta=beta, kl_direction=kl_direction, anchors=anchors)
+    weight = negative_weight(sentiment_logits, beta=beta, kl_direction=kl_direction, anchors=anchors)
     return _symmetric_cross_entropy(video, text, logit_scale=logit_scale, weight=weight, anchors=anchors)
 
 
@@ -86,20 +85,20 @@ def negative_weight(
 
     One row an anchor (all by default), one column a sample of the batch. Between 0 and `beta / KL_FLOOR`.
     """
-    log_p = F.log_softmax(_at_least_float32(sentiment_logits), dim=-1).clamp(min=LOG_PROBABILITY_FLOOR)
-    p = log_p.exp()
-    negentropy = (p * log_p).sum(dim=-1)
-    rows = anchors or slice(None)
-    if kl_direction == "paper":
-        kl = negentropy[rows, None] - p[rows] @ log_p.T
-    elif kl_direction == "reference":
-        kl = negentropy[None, :] - log_p[rows] @ p.T
-    else:
+    if kl_direction not in ("paper", "reference"):
         raise ValueError(f"kl_direction must be 'paper' or 'reference' ({kl_direction = })")
-    weight = beta / kl.clamp(min=KL_FLOOR)
-    own = torch.arange(len(p), device=p.device)[rows]
-    is_own = own[:, None] == torch.arange(len(p), device=p.device)
-    return weight.masked_fill(is_own, 0.0)
+    rows = anchors or slice(None)
+    with torch.autocast(sentiment_logits.device.type, enabled=False):
+        log_p = F.log_softmax(_at_least_float32(sentiment_logits), dim=-1).clamp(min=LOG_PROBABILITY_FLOOR)
+        p = log_p.exp()
+        negentropy = (p * log_p).sum(dim=-1)
+        if kl_direction == "paper":
+            kl = negentropy[rows, None] - p[rows] @ log_p.T
+        else:
+            kl = negentropy[None, :] - log_p[rows] @ p.T
+        weight = beta / kl.clamp(min=KL_FLOOR)
+        every = torch.arange(len(p), device=p.device)
+        return weight.masked_fill(every[rows, None] == every, 0.0)
 
 
 def _symmetric_cross_entropy(

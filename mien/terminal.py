@@ -29,8 +29,11 @@ def errors() -> Iterator[None]:
     except MienError as error:
         console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
+    except OSError as error:
+        console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print("[yellow]stopped; the same command goes on from here[/]")
+        console.print("[yellow]stopped[/]; `theatre`, `prepare` and `train` go on from here, the others start anew")
         raise typer.Exit(130) from None
 
 

@@ -109,6 +109,14 @@ def test_windows_cut_a_video_into_equal_stretches_without_a_rest(tmp_path: Path)
     assert len(windows(store, "train/0", window_s=60)) == 1
 
 
+def test_many_windows_keep_their_own_times_and_none_is_lost(model: Mien, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", num_videos=14)  # 5 windows each: more than two batches
+    expected = [(c.video, c.start_s, c.end_s) for v in store.videos for c in windows(store, v, window_s=0.5)]
+    moments = list(model.embed_store(store, window_s=0.5))
+    assert len(expected) == 70
+    assert [(m.video, m.start_s, m.end_s) for m in moments] == expected
+
+
 def test_store_is_embedded_a_moment_a_window(model: Mien, tmp_path: Path) -> None:
     store = write_store(tmp_path / "store")
     moments = list(model.embed_store(store, window_s=1.25))

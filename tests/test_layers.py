@@ -16,7 +16,7 @@ VOCABULARY = {"errors", "types", "config"}
 
 ORDER = (
     "media", "perception", "language", "models", "data", "prepare", "methods", "checkpoint", "hub", "convert", "eval",
-    "inference", "train", "theatre", "report", "doctor", "cli",
+    "inference", "evaluate", "train", "theatre", "report", "doctor", "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 

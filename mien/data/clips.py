@@ -23,7 +23,7 @@ from mien.data.store import Store
 from mien.media.sampling import evenly, random_in_order
 from mien.media.transforms import Augment, Crop, Preprocess, centre_crop, crop_boxes_with, crop_frame, random_crop
 from mien.text import Tokenizer
-from mien.types import EMOTIONS, Clip, ClipBatch
+from mien.types import EMOTIONS, Clip, ClipBatch, MienError
 
 NEUTRAL = EMOTIONS.index("neutral")
 
@@ -97,6 +97,12 @@ class ClipDataset(Dataset[Sample]):
         self.augment = augment
         self.seed = seed
         self.subject = settings.subject or store.settings["subject"]
+        source = store.settings["boxes"]["source"]
+        if self.subject == "speaker" and source != "sidecar":
+            raise MienError(
+                f"the subject is to be the speaker, but the boxes of {store.path} come from {source}, which does not know "
+                "who speaks; prepare with --boxes sidecar, or use subject all"
+            )
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -61,10 +61,12 @@ class BatchPlan:
         """This rank's (epoch, index) lists, `accumulate` a step, from `first_step` on, without end."""
         part_size = self.batch_size // self.accumulate
         local = part_size // self.world_size
-        step = first_step
+        step, order_of = first_step, -1
         while True:
             epoch, in_epoch = divmod(step, self.steps_per_epoch)
-            order = epoch_order(self.videos, neighbours=self.neighbours, rng=np.random.default_rng((self.seed, epoch)))
+            if epoch != order_of:
+                rng = np.random.default_rng((self.seed, epoch))
+                order, order_of = epoch_order(self.videos, neighbours=self.neighbours, rng=rng), epoch
             for part in range(self.accumulate):
                 start = in_epoch * self.batch_size + part * part_size + self.rank * local
                 yield [(epoch, int(index)) for index in order[start : start + local]]

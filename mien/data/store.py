@@ -29,7 +29,7 @@ class Store:
             raise MienError(
                 f"{path} is not a store (no {SETTINGS_FILE} in it)"
                 if path.is_dir()
-                else f"no store at {path}; make one with `mien prepare VIDEOS {path}`"
+                else f"no store at {path}; make one with `mien prepare VIDEOS --out {path}`"
             )
         self.path = path
         self.frames = lru_cache(maxsize=OPEN_VIDEOS)(self._read_frames)

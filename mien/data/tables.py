@@ -122,7 +122,8 @@ def write_index(path: Path, clips: Sequence[Clip], *, made_with: Mapping[str, An
 
 
 def read_index(path: Path) -> list[Clip]:
-    columns = {name: _read_parquet(path).column(name).to_pylist() for name in (f.name for f in fields(Clip))}
+    table = _read_parquet(path)
+    columns = {field.name: table.column(field.name).to_pylist() for field in fields(Clip)}
     columns["sentiment_logits"] = [tuple(logits) for logits in columns["sentiment_logits"]]
     return [Clip(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 

@@ -30,6 +30,11 @@ def coverage(boxes: Float[Tensor, "*n k 4"], *, height: int, width: int, patch: 
     The boxes' edges cut the picture into (2k+1)² cells, each wholly in or wholly out of the union; a patch's coverage
     is then a sum over inner cells of overlap in x times overlap in y, two small matrix products.
     """
+    with torch.autocast(boxes.device.type, enabled=False):
+        return _coverage(boxes.float() if boxes.dtype == torch.bfloat16 else boxes, height, width, patch)
+
+
+def _coverage(boxes: Tensor, height: int, width: int, patch: int) -> Tensor:
     x0, y0, x1, y1 = boxes.unbind(dim=-1)  # *n k
     is_box = (x1 > x0) & (y1 > y0)
     x0, x1 = (torch.where(is_box, x, 0.0).clamp(0, width) for x in (x0, x1))

@@ -67,7 +67,7 @@ class EmotionClip(Method):
             kl_direction=self.config.kl_direction,
             anchors=anchors,
         )
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(video.device.type, enabled=False):
             weight = negative_weight(
                 sentiment_logits, beta=self.config.beta, kl_direction=self.config.kl_direction, anchors=anchors
             )

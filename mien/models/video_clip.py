@@ -50,6 +50,8 @@ class VideoClipConfig(Config):
     def _sizes_fit(self) -> VideoClipConfig:
         if self.temporal.kind == "transformer" and self.embed_dim % self.temporal.heads:
             raise ValueError(f"embed_dim {self.embed_dim} is not a multiple of temporal.heads {self.temporal.heads}")
+        if self.saam_layers and self.subject != "saam":
+            raise ValueError(f"saam_layers {self.saam_layers} needs subject: saam, not {self.subject}")
         if self.saam_layers and self.saam_layers > self.vision.layers:
             raise ValueError(f"saam_layers {self.saam_layers} exceeds vision.layers {self.vision.layers}")
         return self

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from mien.config import Config
 from mien.data.store import BOXES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE
 from mien.data.tables import NO_BOXES, ScoredSentences, made_with, up_to_date, write_boxes, write_sentences
@@ -40,6 +42,14 @@ class PrepareSettings(Config):
     """Take pictures for videos of one frame."""
     exclude: tuple[str, ...] = ("bold_sources",)
     """Lists of video ids to leave out."""
+
+    @model_validator(mode="after")
+    def _speaker_is_known(self) -> PrepareSettings:
+        if self.subject == "speaker" and self.boxes.source != "sidecar":
+            raise ValueError(
+                f"subject speaker needs boxes from side-cars, which say who speaks, not {self.boxes.source}"
+            )
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

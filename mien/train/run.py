@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mien import distributed
-from mien.checkpoint import checkpoints, load_state, load_weights
+from mien.checkpoint import WEIGHTS, checkpoints, load_state, load_weights
 from mien.config import Config, dump_yaml, load_config
 from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, collate
 from mien.data.loader import BatchPlan, Collate, load_for_training, load_in_order
@@ -20,7 +21,7 @@ from mien.data.store import Store
 from mien.hub import ModelFolder, load_model, save_model
 from mien.losses import info_nce_loss
 from mien.media.transforms import Augment
-from mien.methods import EmotionClip, EmotionClipConfig, Method
+from mien.methods import EmotionClip, Method, MethodConfig
 from mien.models.weights import load_matching
 from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
@@ -46,8 +47,8 @@ class DataConfig(Config):
 class RunConfig(Config):
     """A training run as a file."""
 
-    seed: int = 0
-    method: EmotionClipConfig = EmotionClipConfig()
+    seed: int = Field(0, ge=0)
+    method: MethodConfig = MethodConfig()
     init_from: str | None = None
     """A model folder or hub id whose weights training starts from; random weights by default."""
     data: DataConfig
@@ -55,6 +56,20 @@ class RunConfig(Config):
     train: TrainerConfig = TrainerConfig()
     weights_license: str = "unknown"
     trained_on: str = "unknown"
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> RunConfig:
+        frames, temporal = self.data.clip.num_frames, self.method.model.temporal
+        if temporal.kind == "transformer" and frames > temporal.num_frames:
+            raise ValueError(
+                f"data.clip.num_frames is {frames}, but method.model.temporal.num_frames is {temporal.num_frames}; "
+                "make the latter as large"
+            )
+        if temporal.kind == "conv1d" and frames < 3:
+            raise ValueError(f"data.clip.num_frames is {frames}; the conv1d temporal encoder needs 3 or more")
+        if self.train.evaluate_every and not self.data.validation:
+            raise ValueError("train.evaluate_every needs data.validation: the clips to evaluate on")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +101,8 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         method = config.method.build().to(device)
         tokenizer = _check_tokenizer(Tokenizer.clip(), config)
         store = Store(config.data.store)
-        clips = config.data.filter.apply(store.clips())
+        every_clip = store.clips()
+        clips = config.data.filter.apply(every_clip)
         plan = BatchPlan(
             videos=[clip.video for clip in clips],
             batch_size=config.train.batch_size,
@@ -97,14 +113,14 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             world_size=distributed.world_size(),
         )
         optimizer = build_optimizer(config.optim, method)
-        first_step, fresh = _restore(config, run, method, optimizer)
+        first_step, fresh = _restore(config, run, method, optimizer, clips=digest(clips))
         context_length = config.method.model.text.context_length
         collate_batch: Collate = functools.partial(collate, tokenizer=tokenizer, context_length=context_length)
         if on_start and distributed.is_main():
             on_start(
                 RunSummary(
                     num_clips=len(clips),
-                    num_excluded=len(store.clips()) - len(clips),
+                    num_excluded=len(every_clip) - len(clips),
                     num_truncated=len(tokenizer.truncated([c.text for c in clips], context_length=context_length)),
                     steps_per_epoch=plan.steps_per_epoch,
                     first_step=first_step,
@@ -121,7 +137,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             seed=config.seed,
             run=run,
             device=device,
-            metadata={"config": config.model_dump(mode="json")},
+            metadata={"config": config.model_dump(mode="json"), "clips": digest(clips)},
         )
         trainer.fit(
             load_for_training(
@@ -135,7 +151,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             metrics=MetricsWriter(run, first_step=first_step, tensorboard=config.train.tensorboard)
             if distributed.is_main()
             else NoMetrics(),
-            evaluate=_evaluator(config, store, clips, collate_batch, device),
+            evaluate=_evaluator(config, store, every_clip, clips, collate_batch, device),
             on_step=on_step if distributed.is_main() else None,
         )
         if distributed.is_main():
@@ -163,12 +179,14 @@ def export(config: RunConfig, method: EmotionClip, tokenizer: Tokenizer, path: P
 def _write_config(config: RunConfig, run: Path) -> None:
     """Puts the resolved config into the run folder, or makes sure that it is the one a begun run was started with."""
     path = run / "config.yaml"
-    if path.is_file():
+    if path.is_file() and (checkpoints(run / "checkpoints") or (run / "model").exists()):
         before = load_config(RunConfig, path)
         if _what_matters(before) != _what_matters(config):
             changed = [
                 f"{name}: {old!r} then, {new!r} now"
-                for name, old, new in _differences(before.model_dump(), config.model_dump())
+                for name, old, new in _differences(
+                    _what_matters(before).model_dump(), _what_matters(config).model_dump()
+                )
             ]
             raise MienError(
                 f"{run} holds a run with other settings; choose another folder (--out) or remove it.\n  "
@@ -207,16 +225,29 @@ def _check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> Tokenizer:
 
 
 def _restore(
-    config: RunConfig, run: Path, method: EmotionClip, optimizer: torch.optim.Optimizer
+    config: RunConfig, run: Path, method: EmotionClip, optimizer: torch.optim.Optimizer, *, clips: str
 ) -> tuple[int, tuple[str, ...]]:
-    """Loads the latest checkpoint if there is one, else the initial weights; the next step, and what starts fresh."""
+    """Loads the latest checkpoint if there is one, else the initial weights; the next step, and what starts fresh.
+
+    `clips` is the digest of what is trained on: with other clips than before, the run would not go on as it began.
+    """
     found = checkpoints(run / "checkpoints")
     if not found:
         return 0, _load_initial_weights(config, method)
     state = load_state(found[-1])
-    load_weights(method, found[-1] / "model.safetensors")
+    if state["clips"] != clips:
+        raise MienError(
+            f"{config.data.store} holds other clips than when {run} began; choose another folder (--out) for a new run"
+        )
+    load_weights(method, found[-1] / WEIGHTS)
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"]), ()
+
+
+def digest(clips: Sequence[Clip]) -> str:
+    """A fingerprint of which clips are trained on, in which order, and what is said in them."""
+    text = "\n".join(f"{c.id}\t{c.start_frame}\t{c.end_frame}\t{c.text}" for c in clips)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _load_initial_weights(config: RunConfig, method: EmotionClip) -> tuple[str, ...]:
@@ -240,12 +271,17 @@ def _dataset(config: RunConfig, store: Store, clips: list[Clip], *, augment: Aug
 
 
 def _evaluator(
-    config: RunConfig, store: Store, training: list[Clip], collate_batch: Collate, device: str
+    config: RunConfig,
+    store: Store,
+    every_clip: list[Clip],
+    training: list[Clip],
+    collate_batch: Collate,
+    device: str,
 ) -> Evaluate | None:
     """A function from the method to its InfoNCE loss and retrieval on the validation clips."""
     if config.data.validation is None:
         return None
-    clips = config.data.validation.apply(store.clips())[: config.data.max_validation_clips]
+    clips = config.data.validation.apply(every_clip)[: config.data.max_validation_clips]
     shared = {clip.id for clip in clips} & {clip.id for clip in training}
     if shared:
         raise MienError(f"{len(shared)} clips are in data.filter and in data.validation both, first {min(shared)}")

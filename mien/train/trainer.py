@@ -44,9 +44,11 @@ class TrainerConfig(Config):
     tensorboard: bool = False
 
     def resolve_device(self) -> Literal["cpu", "cuda"]:
-        if self.device != "auto":
-            return self.device
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise MienError("train.device is cuda, but torch finds no GPU (see `mien doctor`); set train.device=cpu")
+        if self.device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        return self.device
 
 
 Evaluate = Callable[[Method], dict[str, float]]
@@ -97,36 +99,36 @@ class Trainer:
         on_step: OnStep | None = None,
     ) -> None:
         with stop_requests() as stop_requested:
-            since, wait_s = time.perf_counter(), 0.0
+            since, wait_s, steps = time.perf_counter(), 0.0, 0
             for step in range(first_step, self.config.steps):
                 asked = time.perf_counter()
                 parts = [next(batches) for _ in range(self.config.accumulate)]
                 wait_s += time.perf_counter() - asked
                 logs = self._step(step, parts)
-                done = step + 1
+                done, steps = step + 1, steps + 1
                 is_last = done == self.config.steps
                 if done % self.config.log_every == 0 or is_last:
                     elapsed = time.perf_counter() - since
-                    steps = (done - 1) % self.config.log_every + 1
                     row = self._reduce(logs)
                     row |= {
-                        "clips_per_s": min(steps, done - first_step) * self.config.batch_size / elapsed,
+                        "clips_per_s": steps * self.config.batch_size / elapsed,
                         "data_wait": wait_s / elapsed,
                     }
                     metrics.write(done, row)
-                    since, wait_s = time.perf_counter(), 0.0
+                    since, wait_s, steps = time.perf_counter(), 0.0, 0
                     if on_step:
                         on_step(done, row)
                 elif on_step:
                     on_step(done, {})
+                paused = time.perf_counter()
                 if evaluate and self.config.evaluate_every and (done % self.config.evaluate_every == 0 or is_last):
                     metrics.write(done, self._evaluate(evaluate))
-                    since = time.perf_counter()
                 stopping = distributed.any_true(stop_requested())
                 if done % self.config.checkpoint_every == 0 or is_last or stopping:
                     path = self._save(done)
                     if stopping and not is_last:
                         raise Interrupted(done, path)
+                since += time.perf_counter() - paused
 
     def _step(self, step: int, parts: list[ClipBatch]) -> dict[str, Tensor]:
         torch.manual_seed(hash((self.seed, step, distributed.rank())) % 2**63)  # so that resuming needs no RNG state
@@ -146,6 +148,8 @@ class Trainer:
                 torch.autograd.backward(output.loss / len(parts))
             outputs.append(output)
         norm = nn.utils.clip_grad_norm_(self.method.parameters(), self.optim.clip_grad_norm or torch.inf)
+        if not torch.isfinite(norm):
+            raise MienError(f"the gradient is not finite at step {step}; lower optim.lr or use train.precision=float32")
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.method.after_step()
@@ -179,7 +183,7 @@ class Trainer:
                 folder,
                 step=step,
                 model=self.method,
-                state={"optimizer": self.optimizer.state_dict(), "step": step},
+                state={"optimizer": self.optimizer.state_dict(), "step": step, "clips": self.metadata["clips"]},
                 metadata=self.metadata,
                 keep_last=self.config.keep_last,
             )

@@ -145,6 +145,60 @@ def test_run_of_other_settings_is_refused_and_the_difference_named(store: Path, 
         train(config(store, steps=2), tmp_path / "run")
 
 
+def test_run_that_failed_before_its_first_step_may_be_started_with_other_settings(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="too few"):
+        train(config(store, batch_size=64), tmp_path / "run")
+    train(config(store, batch_size=2), tmp_path / "run")
+
+
+def test_run_over_other_clips_than_it_began_with_is_not_resumed(store: Path, tmp_path: Path) -> None:
+    def press(step: int, row: dict[str, float]) -> None:
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train(config(store), tmp_path / "run", on_step=press)
+    other = write_store(tmp_path / "other", num_videos=5).path
+    store.rename(tmp_path / "moved")
+    other.rename(store)
+    with pytest.raises(MienError, match="holds other clips than when"):
+        train(config(store), tmp_path / "run")
+
+
+def test_throughput_leaves_out_evaluation_and_counts_every_step(store: Path, tmp_path: Path) -> None:
+    train(config(store, log_every=4, evaluate_every=3), tmp_path / "run")
+    rows = [row for row in read_metrics(tmp_path / "run" / "metrics.jsonl") if "clips_per_s" in row]
+    assert [row["step"] for row in rows] == [4, 6]
+    assert all(0 <= row["data_wait"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": {"clip": {"num_frames": 3}}}, r"data\.clip\.num_frames is 3"),
+        ({"seed": -1}, "greater than or equal to 0"),
+        ({"data": {"validation": None}, "train": {"evaluate_every": 2}}, r"needs data\.validation"),
+        ({"method": {"model": {"saam_layers": 1}}}, "needs subject: saam"),
+        ({"data": {"clip": {"subject": "speeker"}}}, "subject"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_before_anything_is_done(
+    store: Path, change: dict[str, object], message: str
+) -> None:
+    def merged(base: dict, over: dict) -> dict:
+        nested = {k: merged(base[k], v) if isinstance(v, dict) and k in base else v for k, v in over.items()}
+        return base | nested
+
+    with pytest.raises(MienError, match=message):
+        validate(RunConfig, merged(config(store).model_dump(), change), source="the test")
+
+
+def test_gpu_that_is_not_there_is_named(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(MienError, match="torch finds no GPU"):
+        train(config(store, device="cuda"), tmp_path / "run")
+
+
 def test_clips_in_training_and_validation_both_are_refused(store: Path, tmp_path: Path) -> None:
     both = config(store).model_dump()
     both["data"]["validation"]["videos"] = "*"
