@@ -49,8 +49,10 @@ def line_chart(curves: Sequence[Curve], *, title: str, width: int = 420, height:
     for tick in ticks(low, high, count=4):
         y = y_of(tick)
         parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(left - 6, y + 4, _short(tick), anchor="end"))
-    parts += [_text(x_of(tick), bottom + 18, _short(tick), anchor="middle") for tick in ticks(0, last_step, count=4)]
+        parts.append(_text(left - 6, y + 4, _short(tick, digits=6), anchor="end"))
+    parts += [
+        _text(x_of(tick), bottom + 18, _short(tick, digits=6), anchor="middle") for tick in ticks(0, last_step, count=4)
+    ]
     label_ys = _apart([y_of(curve.values[-1]) for curve in curves], gap=14)
     for curve, label_y, colour in zip(curves, label_ys, itertools.cycle(_LINES), strict=False):
         points = [(x_of(s), y_of(v)) for s, v in zip(curve.steps, curve.values, strict=True)]
@@ -157,14 +159,10 @@ def _apart(ys: Sequence[float], *, gap: float) -> list[float]:
     return placed
 
 
-def _short(value: float) -> str:
-    return (
-        f"{value:.0e}".replace("e-0", "e-")
-        if 0 < abs(value) < _SMALL
-        else f"{value:,.3g}"
-        if abs(value) < _LARGE
-        else f"{value:,.0f}"
-    )
+def _short(value: float, *, digits: int = 3) -> str:
+    if 0 < abs(value) < _SMALL:
+        return f"{value:.0e}".replace("e-0", "e-")
+    return f"{value:,.{digits}g}" if abs(value) < _LARGE else f"{value:,.0f}"
 
 
 _SMALL, _LARGE = 0.001, 1000
