@@ -192,7 +192,8 @@ def _maps(content: ReportContent) -> str:
         figures.append(f"<figure>{drawn}</figure>")
     return (
         "<h2>Map of the embeddings</h2><p>Each point is a held-out clip; near points have similar embeddings "
-        "(t-SNE; the principal components of fewer than 30). Colour and mark are the speaker’s true emotion, which the map did not know. Distances "
+        "(t-SNE; the principal components of fewer than 30). Colour and mark are the speaker’s true emotion, which the "
+        "map did not know. Distances "
         f'between far points mean nothing.</p>{legend()}<div class="charts">{"".join(figures)}</div>'
     )
 
