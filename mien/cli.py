@@ -156,7 +156,7 @@ def evaluate(
             output.print("\n".join(BENCHMARKS))
             return
         if table:
-            show_results(collect(table), markdown=markdown)
+            show_results(collect(table), markdown=markdown, as_json=as_json)
             return
         name, root, store = require(benchmark=benchmark), require(root=root), require(store=store)
         from mien.evaluate import evaluate_model
@@ -168,7 +168,7 @@ def evaluate(
         if as_json:
             print_json(result.model_dump(mode="json"))
         else:
-            show_results(tabulate([result], names=[Path(result.model_id).name]), markdown=markdown)
+            show_results(tabulate([result], names=[Path(result.model_id).name]), markdown=markdown, as_json=False)
             show_skipped(result.skipped, used=result.num_used)
 
 
@@ -254,6 +254,11 @@ def convert(
     quick_gelu: Annotated[
         bool, typer.Option(help="OpenAI's activation; Hugging Face folders say it themselves.")
     ] = False,
+    vision_heads: Annotated[
+        int | None, typer.Option(help="Image tower's heads; one per 64 channels by default.")
+    ] = None,
+    text_heads: Annotated[int | None, typer.Option(help="Text tower's heads; one per 64 channels by default.")] = None,
+    temporal_heads: Annotated[int, typer.Option(help="Temporal encoder's heads.")] = 8,
     weights_license: Annotated[str, typer.Option(help="On what terms the weights may be used.")] = "unknown",
 ) -> None:
     """Convert foreign weights: the released EmotionCLIP, OpenCLIP state dicts, Hugging Face CLIP folders.
@@ -263,7 +268,15 @@ def convert(
     with errors():
         from mien.convert import convert
 
-        report = convert(source, out, quick_gelu=quick_gelu, weights_license=weights_license)
+        report = convert(
+            source,
+            out,
+            quick_gelu=quick_gelu,
+            vision_heads=vision_heads,
+            text_heads=text_heads,
+            temporal_heads=temporal_heads,
+            weights_license=weights_license,
+        )
         console.print(report.summary())
 
 

@@ -178,11 +178,16 @@ class Mien:
         The file goes through `prepare` into a temporary store, so that it is read just as training data are. Raises
         MienError if it cannot be read.
         """
-        if window_s <= 0:
-            raise MienError(f"the window must be longer than 0 s, got {window_s}")
+        if not path.is_file():
+            raise MienError(f"no file at {path}")
         settings = PrepareSettings(images=True, exclude=())
+        if window_s < 1 / settings.frames.fps:
+            raise MienError(f"the window must last a frame or more, {1 / settings.frames.fps} s; got {window_s}")
         with tempfile.TemporaryDirectory() as folder:
-            prepared = prepare(path, Path(folder) / "store", settings=settings)
+            alone = Path(folder) / "video" / path.name  # apart from its subtitles, which embedding does not need
+            alone.parent.mkdir()
+            alone.symlink_to(path.resolve())
+            prepared = prepare(alone, Path(folder) / "store", settings=settings)
             if prepared.failed:
                 raise MienError(f"{path}: {prepared.failed[0].reason}")
             return list(self.embed_store(Store(Path(folder) / "store"), window_s=window_s))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,7 +18,9 @@ from rich.table import Table
 
 from mien.errors import MienError
 
-console = Console(stderr=True)
+IS_MAIN = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks; torchrun sets it
+console = Console(stderr=True, quiet=not IS_MAIN)
+loud = Console(stderr=True)  # errors are told by every process
 output = Console()
 
 
@@ -27,10 +30,10 @@ def errors() -> Iterator[None]:
     try:
         yield
     except MienError as error:
-        console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
+        loud.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
     except OSError as error:
-        console.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
+        loud.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("[yellow]stopped[/]; `theatre`, `prepare` and `train` go on from here, the others start anew")
@@ -47,6 +50,7 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", style="dim"),
         console=console,
+        disable=not IS_MAIN,
     )
 
 
@@ -124,9 +128,11 @@ def require(**option: Any) -> Any:
     return value
 
 
-def show_results(table: Any, *, markdown: bool) -> None:
+def show_results(table: Any, *, markdown: bool, as_json: bool) -> None:
     """A table of results."""
-    if markdown:
+    if as_json:
+        print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
+    elif markdown:
         print(table.to_markdown(), end="")
     else:
         output.print(table.to_rich())

@@ -100,8 +100,8 @@ class ClipDataset(Dataset[Sample]):
         source = store.settings["boxes"]["source"]
         if self.subject == "speaker" and source != "sidecar":
             raise MienError(
-                f"the subject is to be the speaker, but the boxes of {store.path} come from {source}, which does not know "
-                "who speaks; prepare with --boxes sidecar, or use subject all"
+                f"the subject is to be the speaker, but the boxes of {store.path} come from {source}, which does not "
+                "say who speaks; prepare with --boxes sidecar, or use subject all"
             )
 
     def __len__(self) -> int:

@@ -22,6 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "weight_decay": 0.1,
         "warmup_steps": 10_000,
         "final_lr": 1e-10,
+        "clip_grad_norm": None,
     },
     # Training from random weights.
     "scratch": {"lr": 1e-3, "weight_decay": 0.1, "warmup_steps": 100},
