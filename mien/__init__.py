@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mien.errors import MienError
+
 if TYPE_CHECKING:
     from mien.inference import Mien
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Mien", "__version__"]
+__all__ = ["Mien", "MienError", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

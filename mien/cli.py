@@ -16,6 +16,7 @@ from mien.terminal import (
     print_json,
     progress,
     require,
+    say,
     show_failures,
     show_findings,
     show_moments,
@@ -64,7 +65,7 @@ def theatre(
         with progress() as bars:
             task = bars.add_task("theatre", total=train + test, note="")
             made = write_theatre(out, settings=settings, workers=workers, on_video=lambda _: bars.advance(task))
-        console.print(f"{out}: {len(made.made)} videos made, {len(made.kept)} there already")
+        say(f"{out}: {len(made.made)} videos made, {len(made.kept)} there already")
 
 
 @app.command()
@@ -103,7 +104,9 @@ def prepare(
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML file; see configs/.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, say optim.lr=1e-4")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/<name of CONFIG> by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; by default runs/NAME, after the name of CONFIG.")
+    ] = None,
 ) -> None:
     """Pre-train a model; on several GPUs as `torchrun --nproc-per-node 8 -m mien train …`.
 
@@ -124,9 +127,9 @@ def train(
             try:
                 model = train(settings, run, on_start=shown.start, on_step=shown.step)
             except Interrupted as stopped:
-                console.print(f"[yellow]{stopped}[/yellow]")
+                say(f"[yellow]{stopped}[/yellow]")
                 raise typer.Exit(130) from None
-        console.print(f"model in {model}, measurements in {run / 'metrics.jsonl'}")
+        say(f"model in {model}, measurements in {run / 'metrics.jsonl'}")
 
 
 @app.command()
@@ -191,7 +194,7 @@ def report(
         models = ({"untrained": untrained} if untrained else {}) | {"trained": run / "model"}
         with console.status("drawing the report"):
             report(ReportInputs(run=run, root=root, store=store, results=results, models=models), out)
-        console.print(f"report in {out}")
+        say(f"report in {out}")
 
 
 @app.command()
@@ -243,7 +246,7 @@ def embed(
                 window_s=window,
                 on_file=lambda name, done, total: bars.update(task, completed=done, total=total, note=name),
             )
-        console.print(f"{written.num_moments} moments of {written.num_videos} files in {out}")
+        say(f"{written.num_moments} moments of {written.num_videos} files in {out}")
         show_failures(written.failed)
 
 
@@ -277,7 +280,7 @@ def convert(
             temporal_heads=temporal_heads,
             weights_license=weights_license,
         )
-        console.print(report.summary())
+        say(report.summary())
 
 
 @app.command()

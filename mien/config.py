@@ -30,7 +30,7 @@ def load_config(cls: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
         raise MienError(f"no config file at {path}; the repository's examples are in configs/")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MienError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
         raise MienError(f"{path} must hold a mapping of keys to values, not a {type(data).__name__}")
@@ -44,8 +44,12 @@ def validate(cls: type[C], data: Mapping[str, Any], *, source: str) -> C:
     try:
         return cls.model_validate(data)
     except ValidationError as error:
-        problems = "\n".join(f"  {_describe(e)}" for e in error.errors())
-        raise MienError(f"{source} does not describe a {cls.__name__}:\n{problems}") from None
+        raise MienError(f"{source} does not describe a {cls.__name__}:\n{describe(error)}") from None
+
+
+def describe(error: ValidationError) -> str:
+    """What does not fit, a line a problem."""
+    return "\n".join(f"  {_describe(e)}" for e in error.errors())
 
 
 def dump_yaml(config: Config) -> str:
@@ -57,6 +61,12 @@ def _apply(data: dict[str, Any], override: str) -> None:
     key, separator, value = override.partition("=")
     if not separator or not key:
         raise MienError(f"override {override!r} is not of the form key=value (say optim.lr=1e-3)")
+    try:
+        parsed = _value(value)
+    except yaml.YAMLError:
+        raise MienError(
+            f"override {override!r}: {value!r} is not a YAML value; quote text: '{key}=\"{value}\"'"
+        ) from None
     *parents, leaf = key.split(".")
     node = data
     for parent in parents:
@@ -64,7 +74,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise MienError(f"override {override!r}: {parent} is a value ({child!r}), not a group of keys")
         node = child
-    node[leaf] = _value(value)
+    node[leaf] = parsed
 
 
 def _value(text: str) -> Any:
@@ -81,4 +91,5 @@ def _describe(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "(the whole)"
     if error["type"] == "extra_forbidden":
         return f"{where}: no such key (value {error['input']!r}); remove it or check its spelling"
-    return f"{where}: {error['msg']} (value {error['input']!r})"
+    value = "" if isinstance(error["input"], dict) else f" (value {error['input']!r})"
+    return f"{where}: {error['msg']}{value}"

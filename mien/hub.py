@@ -70,6 +70,10 @@ def resolve(name: str | Path) -> Path:
     folder = Path(name)
     if folder.is_dir():
         return folder
+    if folder.parent.is_dir() and folder.name == "model":
+        raise MienError(
+            f"{folder.parent} has no finished model; run `mien train` again, which goes on where it stopped"
+        )
     if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
         raise MienError(f"no model folder at {name}; give a folder with {CONFIG}, or a hub id of the form owner/name")
     from huggingface_hub import snapshot_download
@@ -127,9 +131,12 @@ Outputs are *apparent* emotion: what an onlooker might say a person shows, not w
 
 
 def _require_replaceable(path: Path) -> None:
-    others = {p.name for p in path.iterdir()} - {CONFIG, WEIGHTS, TOKENIZER, CARD} if path.is_dir() else set()
-    if others or path.is_file():
-        raise MienError(f"{path} exists and holds {min(others, default='a file')}; name a new folder for the model")
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    names = {p.name for p in path.iterdir()} if path.is_dir() else {path.name}
+    is_ours = path.is_dir() and (path / CONFIG).is_file() and "made_with" in _read_json(path / CONFIG)
+    if not is_ours or names - {CONFIG, WEIGHTS, TOKENIZER, CARD}:
+        raise MienError(f"{path} exists and is not a model folder of ours alone; name a new folder for the model")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

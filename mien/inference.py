@@ -89,7 +89,7 @@ class Mien:
         self, frames: Pixels, subject_mask: Mask | None = None, *, normalize: bool = False
     ) -> Float[Tensor, "n e"]:
         """Embeddings of single pictures `[n, 3, h, w]`, masks `[n, h, w]`."""
-        pixels = self._pixels(frames)
+        pixels = self._pixels(frames, ndim=4)
         return _finish(self.model.encode_frames(pixels, self._coverage(pixels, subject_mask)), normalize=normalize)
 
     @torch.inference_mode()
@@ -97,7 +97,7 @@ class Mien:
         self, video: Pixels, subject_mask: Mask | None = None, *, normalize: bool = False
     ) -> Float[Tensor, "b e"]:
         """Embeddings of clips `[b, t, 3, h, w]`, masks `[b, t, h, w]`."""
-        pixels = self._pixels(video)
+        pixels = self._pixels(video, ndim=5)
         return _finish(self.model.encode_video(pixels, self._coverage(pixels, subject_mask)), normalize=normalize)
 
     @torch.inference_mode()
@@ -107,6 +107,8 @@ class Mien:
         """Embeddings of texts, or of token ids that end with the tokenizer's end-of-text id."""
         if isinstance(texts, str):
             raise MienError(f"encode_text takes a list of texts; write [{texts!r}]")
+        if len(texts) == 0:
+            return torch.empty(0, self.config.architecture.embed_dim, device=self.device)
         if not isinstance(texts, Tensor):
             if self.tokenizer is None:
                 raise MienError("this model came without a tokenizer; give it token ids, an int64 tensor [b, l]")
@@ -126,12 +128,16 @@ class Mien:
         self, embeddings: Float[Tensor, "n e"], labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES
     ) -> Float[Tensor, "n c"]:
         """Zero-shot probabilities of `labels`: the softmax of scaled cosines, averaged over templates before it."""
-        if not labels:
-            raise MienError("no labels given; say for example joy,anger,relief")
+        if not labels or isinstance(labels, str):
+            raise MienError(f"labels must be a list of words, say ['joy', 'anger', 'relief']; got {labels!r}")
+        if len(set(labels)) != len(labels):
+            raise MienError(f"each label once, please: {', '.join(labels)}")
+        if isinstance(templates, str):
+            raise MienError(f"templates must be a list; write [{templates!r}]")
         without_slot = [t for t in templates if "{}" not in t]
         if without_slot or not templates:
             raise MienError(f"a template needs {{}} where the label goes, got {without_slot or list(templates)}")
-        prompts = [template.format(label) for label in labels for template in templates]
+        prompts = [template.replace("{}", label) for label in labels for template in templates]
         text = self.encode_text(prompts, normalize=True)
         cosine = F.normalize(embeddings.to(self.device), dim=-1) @ text.T
         per_label = rearrange(cosine, "n (c t) -> n c t", t=len(templates)).mean(dim=-1)
@@ -179,9 +185,11 @@ class Mien:
         MienError if it cannot be read.
         """
         if not path.is_file():
-            raise MienError(f"no file at {path}")
+            raise MienError(
+                f"no file at {path}" if not path.exists() else f"{path} is a folder; `mien embed` takes those"
+            )
         settings = PrepareSettings(images=True, exclude=())
-        if window_s < 1 / settings.frames.fps:
+        if not window_s >= 1 / settings.frames.fps:
             raise MienError(f"the window must last a frame or more, {1 / settings.frames.fps} s; got {window_s}")
         with tempfile.TemporaryDirectory() as folder:
             alone = Path(folder) / "video" / path.name  # apart from its subtitles, which embedding does not need
@@ -189,7 +197,7 @@ class Mien:
             alone.symlink_to(path.resolve())
             prepared = prepare(alone, Path(folder) / "store", settings=settings)
             if prepared.failed:
-                raise MienError(f"{path}: {prepared.failed[0].reason}")
+                raise MienError(prepared.failed[0].reason.replace(str(alone), str(path)))
             return list(self.embed_store(Store(Path(folder) / "store"), window_s=window_s))
 
     def embed_store(self, store: Store, *, window_s: float = 4.0) -> Iterator[Moment]:
@@ -216,15 +224,22 @@ class Mien:
             raise MienError("this model came without a tokenizer; give token ids [b, l] instead of texts")
         return self.tokenizer
 
-    def _pixels(self, pixels: Pixels) -> Float[Tensor, "*n 3 h w"]:
+    def _pixels(self, pixels: Pixels, *, ndim: int) -> Float[Tensor, "*n 3 h w"]:
         size = self.config.preprocess.image_size
-        if tuple(pixels.shape[-3:]) != (3, size, size):
+        if not isinstance(pixels, Tensor):
+            raise MienError(f"pixels must be a torch tensor, not {type(pixels).__name__}; torch.from_numpy makes one")
+        if pixels.ndim != ndim or tuple(pixels.shape[-3:]) != (3, size, size) or 0 in pixels.shape:
+            leading = "n" if ndim == 4 else "b, t"
             raise MienError(
-                f"pixels are {tuple(pixels.shape)}, but this model takes [..., 3, {size}, {size}]; "
+                f"pixels are {tuple(pixels.shape)}, but this model takes [{leading}, 3, {size}, {size}]; "
                 "mien.media.transforms crops and resizes"
             )
         moved = pixels.to(self.device)
-        return moved if moved.is_floating_point() else self.config.preprocess.normalize(moved)
+        if moved.is_floating_point():
+            return moved.to(self.model.logit_scale.dtype)
+        if moved.dtype != torch.uint8:
+            raise MienError(f"pixels are {moved.dtype}; uint8 from 0 to 255, or normalised floats, are wanted")
+        return self.config.preprocess.normalize(moved)
 
     def _coverage(self, pixels: Tensor, mask: Tensor | None) -> Float[Tensor, "*n gh gw"]:
         size = (*pixels.shape[:-3], *pixels.shape[-2:])
@@ -259,6 +274,10 @@ def write_moments(
     cannot be read is listed in what comes back, and the rest is embedded.
     """
     files = [file for path in paths for file in ([path] if not path.is_dir() else media_files(path))]
+    if not files:
+        raise MienError(f"no video or picture in {', '.join(map(str, paths))}")
+    if out.is_dir() or not out.parent.is_dir():
+        raise MienError(f"cannot write the table to {out}: name a file in a folder that exists")
     moments: list[tuple[Path, Moment]] = []
     failed: list[Skipped] = []
     for done, file in enumerate(files):
@@ -283,8 +302,9 @@ def write_moments(
 
 
 def media_files(folder: Path) -> list[Path]:
-    """The videos and pictures below a folder, in order."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES)
+    """The videos and pictures below a folder, in order; hidden files apart."""
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES and p.is_file())
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 
 
 def mask_coverage(mask: Float[Tensor, "*n h w"], *, patch: int) -> Float[Tensor, "*n gh gw"]:

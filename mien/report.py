@@ -47,6 +47,12 @@ def report(inputs: ReportInputs, out: Path) -> ReportContent:
     """Writes the self-contained page `out` about a run, and returns what is on it."""
     config = load_config(RunConfig, inputs.run / "config.yaml")
     benchmark, store = load_benchmark(inputs.benchmark), Store(inputs.store)
+    if not any(inputs.results.glob("*.json")):
+        raise MienError(
+            f"no results in {inputs.results}; `mien evaluate … --out {inputs.results}/NAME.json` writes one"
+        )
+    if out.is_dir():
+        raise MienError(f"{out} is a folder; name the page to write, say {out}/report.html")
     samples, _ = benchmark.clips(inputs.root, store, inputs.split)
     if not samples:
         raise MienError(f"no clip of {inputs.benchmark}'s split {inputs.split} is in {inputs.store}")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
+from pydantic_core import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -20,8 +21,13 @@ from mien.errors import MienError
 
 IS_MAIN = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks; torchrun sets it
 console = Console(stderr=True, quiet=not IS_MAIN)
-loud = Console(stderr=True)  # errors are told by every process
-output = Console()
+loud = Console(stderr=True, highlight=False)  # errors are told by every process
+output = Console(highlight=False)
+
+
+def say(message: str, *, style: str | None = None) -> None:
+    """A message to the user; not broken into lines, so that paths stay whole."""
+    console.print(message, style=style, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -30,13 +36,18 @@ def errors() -> Iterator[None]:
     try:
         yield
     except MienError as error:
-        loud.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
+        loud.print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(1) from None
+    except ValidationError as error:
+        from mien.config import describe
+
+        loud.print(f"[bold red]error[/] these options do not go:\n{escape(describe(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except OSError as error:
-        loud.print(f"[bold red]error[/] {escape(str(error))}", highlight=False)
+        loud.print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print("[yellow]stopped[/]; `theatre`, `prepare` and `train` go on from here, the others start anew")
+        say("[yellow]stopped[/]; `theatre`, `prepare` and `train` go on from here, the others start anew")
         raise typer.Exit(130) from None
 
 
@@ -76,14 +87,14 @@ class TrainBar:
         self.task = bars.add_task("train", total=total, note="")
 
     def start(self, summary: Any) -> None:
-        console.print(
+        say(
             f"{summary.num_clips} clips ({summary.num_excluded} left out by data.filter, {summary.num_truncated} "
             f"texts truncated), {summary.steps_per_epoch} steps an epoch, "
             f"{summary.num_parameters / 1e6:.1f} M parameters, on {summary.device}"
             + (f", going on from step {summary.first_step}" if summary.first_step else "")
         )
         if summary.fresh:
-            console.print(f"from random weights, since init_from has none for them: {', '.join(summary.fresh)}")
+            say(f"from random weights, since init_from has none for them: {', '.join(summary.fresh)}")
         self.bars.update(self.task, completed=summary.first_step)
 
     def step(self, step: int, row: dict[str, float]) -> None:
@@ -109,13 +120,12 @@ class PrepareBars:
 
 def show_prepared(report: Any, store: Any) -> None:
     """What `prepare` did, what it left out and why, what failed."""
-    console.print(
+    say(
         f"{store}: {report.num_videos} videos ({report.num_new} worked on now), {report.num_clips} clips, "
         f"{len(report.skipped)} things left out (listed in {store}/skipped.jsonl)",
-        highlight=False,
     )
     for reason, count in Counter(s.reason.split(":")[0] for s in report.skipped).most_common(6):
-        console.print(f"  left out {count}: {escape(reason)}", highlight=False, style="dim")
+        say(f"  left out {count}: {escape(reason)}", style="dim")
     show_failures(report.failed)
 
 
@@ -140,15 +150,15 @@ def show_results(table: Any, *, markdown: bool, as_json: bool) -> None:
 
 def show_skipped(skipped: Sequence[Any], *, used: int) -> None:
     """How many samples a result stands on, and which were left out."""
-    console.print(f"{used} samples scored, {len(skipped)} left out", style="dim", highlight=False)
+    say(f"{used} samples scored, {len(skipped)} left out", style="dim")
     for sample in skipped[:5]:
-        console.print(f"  left out {escape(sample.what)}: {escape(sample.reason)}", style="dim", highlight=False)
+        say(f"  left out {escape(sample.what)}: {escape(sample.reason)}", style="dim")
 
 
 def show_failures(failed: Sequence[Any]) -> None:
     """What could not be done; exits with status 1 if there is any."""
     for failure in failed:
-        console.print(f"[red]failed[/] {escape(failure.what)}: {escape(failure.reason)}", highlight=False)
+        say(f"[red]failed[/] {escape(failure.what)}: {escape(failure.reason)}")
     if failed:
         raise typer.Exit(1)
 
@@ -169,7 +179,7 @@ def show_moments(moments: Sequence[Any], words: Sequence[str], *, as_json: bool)
         cells = (f"[bold green]{p:.2f}[/]" if p == best else f"{p:.2f}" for p in m.scores.values())
         table.add_row(_clock(m.start_s), _clock(m.end_s), *cells)
     output.print(table)
-    console.print("Apparent emotion, as the model sees it; not what the person feels.", style="dim")
+    say("Apparent emotion, as the model sees it; not what the person feels.", style="dim")
 
 
 def _clock(seconds: float) -> str:

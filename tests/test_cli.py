@@ -84,6 +84,16 @@ def test_unknown_key_and_impossible_size_in_a_config_are_named(tmp_path: Path) -
     assert "not of the form key=value" in run("train", config, "data", status=1)
 
 
+def test_values_that_make_no_sense_are_one_message_each(tmp_path: Path) -> None:
+    assert "num_train" in run("theatre", tmp_path / "t", "--train", -1, status=1)
+    assert "fps" in run("prepare", tmp_path, "--out", tmp_path / "s", "--fps", 0, status=1)
+    config = tmp_path / "c.yaml"
+    config.write_text("data: {store: s}\n")
+    assert "quote text" in run("train", config, "data.filter.videos=*", status=1)
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    assert "not valid YAML" in run("train", tmp_path / "binary.yaml", status=1)
+
+
 def test_doctor_finds_everything_and_speaks_json() -> None:
     findings = json.loads(run("doctor", "--json"))
     assert {"mien", "torch", "person detector", "utterance emotion", "CLIP tokenizer"} <= {f["what"] for f in findings}

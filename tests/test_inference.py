@@ -89,10 +89,13 @@ def test_classify_arrays_gives_probabilities_of_the_labels(model: Mien) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m.encode_frames(torch.randn(1, 3, 16, 16)), r"\[\.\.\., 3, 32, 32\]"),
+        (lambda m: m.encode_frames(torch.randn(1, 3, 16, 16)), r"\[n, 3, 32, 32\]"),
         (lambda m: m.encode_frames(torch.randn(1, 3, SIZE, SIZE), torch.ones(1, 8, 8)), "the subject mask is"),
         (lambda m: m.encode_text("joy"), "list of texts"),
-        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), []), "no labels"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), []), "list of words"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy", "fear", "joy"]), "each label once"),
+        (lambda m: m.encode_frames(torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8)[0]), "n, 3, 32, 32"),
+        (lambda m: m.encode_video(torch.randn(2, 0, 3, SIZE, SIZE)), "b, t, 3, 32, 32"),
         (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy"], templates=["no slot"]), "needs {}"),
         (lambda m: m.encode_video(torch.randn(1, 9, 3, SIZE, SIZE)), "9 frames"),
     ],

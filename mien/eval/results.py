@@ -93,7 +93,7 @@ class EvalResult(Config):
         """The record in the file `path`."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise MienError(f"{path} is not a result of `mien evaluate`: {error}") from error
         return validate(cls, data, source=str(path))
 
