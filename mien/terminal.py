@@ -84,6 +84,8 @@ class TrainBar:
 
     def __init__(self, bars: Progress, *, total: int) -> None:
         self.bars = bars
+        self.total = total
+        self.tenths = 0
         self.task = bars.add_task("train", total=total, note="")
 
     def start(self, summary: Any) -> None:
@@ -102,6 +104,9 @@ class TrainBar:
         if row:
             note = f"loss {row['loss']:.3f}  {row['clips_per_s']:.0f} clips/s  waiting for data {row['data_wait']:.0%}"
             self.bars.update(self.task, note=note)
+            if not console.is_terminal and (step * 10) // self.total > self.tenths:  # a log file has no bars
+                self.tenths = (step * 10) // self.total
+                say(f"step {step} of {self.total}: {note}")
 
 
 class PrepareBars:
