@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 demo=runs/demo
 run() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
 
-run mien theatre $demo/theatre --train 80 --test 25 --wordings 15
+run mien theatre $demo/theatre --train 100 --test 30 --wordings 15
 run mien prepare $demo/theatre --out $demo/store --boxes sidecar --subject speaker
 run mien train configs/demo.yaml --out $demo/train
 run mien train configs/demo.yaml --out $demo/untrained train.steps=0
