@@ -93,7 +93,7 @@ def test_config_does_not_change() -> None:
         ({"text": {"width": 100, "heads": 3}}, "width 100 is not a multiple of heads 3"),
         ({"embed_dim": 100}, r"embed_dim 100 is not a multiple of temporal\.heads 8"),
         ({"subject": "sapp"}, "'sapp'"),
-        ({"saam_layers": 13}, r"saam_layers 13 exceeds vision\.layers 12"),
+        ({"subject": "saam", "saam_layers": 13}, r"saam_layers 13 exceeds vision\.layers 12"),
         ({"temporal": {"kind": "lstm"}}, "'lstm'"),
         ({"temporal": {"layer": 2}}, r"temporal\.layer: no such key"),
     ],

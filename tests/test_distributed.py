@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mien import distributed
 
-sys.path.insert(0, str(Path(__file__).parent / "methods"))  # in the spawned processes too
+sys.path.insert(0, str(Path(__file__).parent))  # in the spawned processes too
 from tiny import CONFIG, part_of, random_batch
 
 GLOBAL_BATCH = 8
