@@ -86,9 +86,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield partial
         for file in partial.iterdir():
             _flush(file)
+        before = path.with_name(path.name + ".before" + PARTIAL)
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(before)
         partial.replace(path)
+        shutil.rmtree(before, ignore_errors=True)
     except (OSError, SafetensorError, RuntimeError) as error:  # the latter two: a full disk, as their writers see it
         raise MienError(f"could not write {path}: {error}; what was there before is unchanged") from error
     finally:
