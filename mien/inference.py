@@ -147,8 +147,8 @@ class Mien:
         self,
         source: str | Path | Pixels,
         labels: Sequence[str],
-        *,
         templates: Sequence[str] = TEMPLATES,
+        *,
         window_s: float = 4.0,
     ) -> list[Moment]:
         """Which of `labels` fits when: one `Moment` per `window_s` seconds of a video file, or per clip of an array.
