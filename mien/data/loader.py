@@ -93,14 +93,24 @@ def load_for_training(
     dataset: ClipDataset, plan: BatchPlan, *, collate: Collate, first_step: int, workers: int
 ) -> Iterator[ClipBatch]:
     """The batches of `plan` from `first_step` on; workers change speed only."""
-    yield from DataLoader(
-        dataset,
-        batch_sampler=plan.parts(first_step=first_step),
-        collate_fn=collate,
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_leave_interrupts_to_the_trainer,
+    yield from _plainly(
+        DataLoader(
+            dataset,
+            batch_sampler=plan.parts(first_step=first_step),
+            collate_fn=collate,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            worker_init_fn=_leave_interrupts_to_the_trainer,
+        )
     )
+
+
+def _plainly(loader: DataLoader) -> Iterator[ClipBatch]:
+    """The loader's batches; a worker's MienError without the traceback that torch puts before its message."""
+    try:
+        yield from loader
+    except MienError as error:
+        raise MienError(str(error).rsplit("MienError: ", 1)[-1].strip()) from None
 
 
 def _leave_interrupts_to_the_trainer(worker: int) -> None:
@@ -114,4 +124,4 @@ def load_in_order(
     """Every clip once, in the order of the dataset: for evaluation."""
     indices = [(0, i) for i in range(len(dataset))]
     batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
-    yield from DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=workers)
+    yield from _plainly(DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=workers))

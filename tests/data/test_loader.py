@@ -102,3 +102,21 @@ def test_neighbours_stay_together_and_every_sample_comes_once(num_samples: int, 
     together = sum(b == a + 1 and videos[a] == videos[b] for a, b in itertools.pairwise(order))
     num_videos = len(set(videos))
     assert together >= num_samples - num_samples / neighbours - 2 * num_videos
+
+
+@pytest.mark.slow
+def test_error_in_a_worker_reads_as_if_there_were_no_workers(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store")
+    dataset = ClipDataset(
+        store, store.clips(), settings=ClipSettings(num_frames=2), preprocess=Preprocess(image_size=32)
+    )
+    (tmp_path / "store" / "videos" / "train" / "0" / "frames.arrow").unlink()
+    collate_batch = functools.partial(collate, tokenizer=Tokenizer.clip(), context_length=32)
+
+    def message(workers: int) -> str:
+        with pytest.raises(MienError) as caught:
+            list(load_in_order(dataset, collate=collate_batch, batch_size=20, workers=workers))
+        return str(caught.value)
+
+    assert message(1) == message(0)
+    assert "train/0" in message(0)
