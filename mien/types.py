@@ -31,12 +31,26 @@ CATEGORIES = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Caption:
-    """One subtitle line as it stands in the file, markup removed."""
+class Word:
+    """One spoken word, its punctuation attached, with its time."""
 
     start_s: float
     end_s: float
     text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caption:
+    """One subtitle line as it stands in the file, markup removed.
+
+    `words` are the line's words with times of their own, where the file has them; then `text` is these, joined by
+    spaces.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +67,15 @@ class Sentence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detections:
-    """What a detector found in one frame, in that frame's pixels, highest score first."""
+    """What a detector found in one frame, in that frame's pixels, highest score first.
+
+    Faces have five `landmarks` (x, y): the eye on the picture's left, the one on its right, the tip of the nose, the
+    corner of the mouth on the left, the one on the right.
+    """
 
     xyxy: Float32[np.ndarray, "n 4"]
     score: Float32[np.ndarray, "n"]
+    landmarks: Float32[np.ndarray, "n 5 2"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +91,24 @@ class BoxTable:
     score: Float32[np.ndarray, "n"]
     track: Int32[np.ndarray, "n"]
     speaking: Bool[np.ndarray, "n"]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaceTable:
+    """The faces of a whole video, one row a face and frame, sorted by frame.
+
+    `xyxy` and `landmarks` (as in Detections) are in pixels of the *source* video as displayed. `track` is the number
+    of the person in the BoxTable whose face it is, -1 where no person's box holds it.
+    """
+
+    frame: Int32[np.ndarray, "n"]
+    xyxy: Float32[np.ndarray, "n 4"]
+    landmarks: Float32[np.ndarray, "n 5 2"]
+    score: Float32[np.ndarray, "n"]
+    track: Int32[np.ndarray, "n"]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -197,6 +234,6 @@ ASSETS = Path(__file__).parent / "assets"
 """Model files shipped with the package; origin and licence of each in NOTICE."""
 
 __all__ = [
-    "ASSETS", "CATEGORIES", "EMOTIONS", "BoxTable", "Caption", "Clip", "ClipBatch", "Detections", "Features",
-    "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8", "VideoInfo",
+    "ASSETS", "CATEGORIES", "EMOTIONS", "BoxTable", "Caption", "Clip", "ClipBatch", "Detections", "FaceTable",
+    "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8", "VideoInfo", "Word",
 ]  # fmt: skip
