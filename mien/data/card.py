@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mien.config import Config, validate
-from mien.data.tables import read_json
+from pydantic import ValidationError
+
+from mien.config import Config, describe
+from mien.types import MienError
 
 CARD_FILE, CARD_PAGE = "card.json", "card.md"
 
@@ -51,4 +53,9 @@ class StoreCard(Config):
 def read_card(store: Path) -> StoreCard:
     """The card of the store in the folder `store`. Raises MienError where there is none."""
     path = store / CARD_FILE
-    return validate(StoreCard, read_json(path), source=str(path))
+    if not path.is_file():
+        raise MienError(f"no {CARD_FILE} in {store}; run `mien prepare` to make it")
+    try:
+        return StoreCard.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise MienError(f"{path} is not a data card:\n{describe(error)}\nrun `mien prepare` again") from None
