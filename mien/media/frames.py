@@ -53,7 +53,12 @@ class FrameWriter:
         return self
 
     def add(self, rgb: UInt8[np.ndarray, "h w 3"], *, time_s: float) -> None:
-        self._jpegs.append(simplejpeg.encode_jpeg(rgb, quality=self._quality, colorsubsampling="420"))
+        jpeg = simplejpeg.encode_jpeg(rgb, quality=self._quality, colorsubsampling="420")
+        self.add_jpeg(jpeg, time_s=time_s)
+
+    def add_jpeg(self, jpeg: bytes, *, time_s: float) -> None:
+        """A picture that is a JPEG of `info.width` x `info.height` pixels already; its bytes are kept as they are."""
+        self._jpegs.append(jpeg)
         self._times_s.append(time_s)
         self.num_frames += 1
         if len(self._jpegs) == FRAMES_PER_BATCH:
