@@ -39,7 +39,7 @@ def main() -> None:
 
     theatre, store = args.out / "theatre", args.out / "store"
     mien("theatre", theatre, "--train", 100, "--test", 30, "--wordings", 15)
-    mien("prepare", theatre, "--out", store, "--boxes", "sidecar", "--subject", "speaker")
+    mien("prepare", theatre, "--out", store, "--boxes", "sidecar", "--subject", "speaking")
     jobs = [(name, seed) for seed in range(args.seeds) for name in VARIANTS]
     with ThreadPoolExecutor(args.jobs) as pool:
         results = list(pool.map(lambda job: one_run(args, *job), jobs))

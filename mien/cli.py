@@ -76,7 +76,7 @@ def prepare(
         Literal["detector", "sidecar", "none"], typer.Option(help="Where the person boxes come from.")
     ] = "detector",
     subject: Annotated[
-        Literal["all", "speaker"], typer.Option(help="Whose boxes are the subject's; speaker needs a side-car.")
+        Literal["all", "largest", "speaking"], typer.Option(help="Whose boxes are the subject's.")
     ] = "all",
     fps: Annotated[float, typer.Option(help="Frames a second to keep.")] = 8.0,
     images: Annotated[bool, typer.Option(help="Take pictures too, as videos of one frame.")] = False,
@@ -89,14 +89,16 @@ def prepare(
     Example: `mien prepare VIDEOS --out stores/mine`
     """
     with errors():
-        from mien.prepare import BoxSettings, FrameSettings, PrepareSettings, prepare
+        from mien.prepare import BoxSettings, Engine, FrameSettings, PrepareSettings, prepare
 
         settings = PrepareSettings(
             frames=FrameSettings(fps=fps), boxes=BoxSettings(source=boxes), subject=subject, images=images
         )
         with progress() as bars:
             shown = PrepareBars(bars)
-            report = prepare(videos, out, settings=settings, workers=workers, on_progress=shown, on_video=shown.video)
+            report = prepare(
+                videos, out, settings=settings, engine=Engine(workers=workers), on_progress=shown, on_video=shown.video
+            )
         show_prepared(report, out)
 
 

@@ -125,12 +125,25 @@ class PrepareBars:
 
 def show_prepared(report: Any, store: Any) -> None:
     """What `prepare` did, what it left out and why, what failed."""
-    say(
-        f"{store}: {report.num_videos} videos ({report.num_new} worked on now), {report.num_clips} clips, "
-        f"{len(report.skipped)} things left out (listed in {store}/skipped.jsonl)",
-    )
-    for reason, count in Counter(s.reason.split(":")[0] for s in report.skipped).most_common(6):
-        say(f"  left out {count}: {escape(reason)}", style="dim")
+    done = f"{store}: {report.num_videos} videos ({report.num_new} worked on now)"
+    card = report.card
+    if card is None:
+        say(f"{done}; once all slices are done, the same command without --slice makes the index")
+    else:
+        say(
+            f"{done}, {card.num_clips} clips of {card.num_sentences} sentences, {card.clip_hours:.2f} of "
+            f"{card.hours:.2f} hours; {report.num_skipped} things left out (listed in {store}/skipped.jsonl; "
+            f"numbers in {store}/card.md)"
+        )
+        for rule, count in card.left_out.items():
+            if count:
+                say(f"  left out {count} sentences: {rule}", style="dim")
+        if card.num_duplicates:
+            say(f"  left out {card.num_duplicates} videos: they show the same as others", style="dim")
+        if card.num_videos_without_words:
+            say(f"  {card.num_videos_without_words} videos have no words, so make no clips", style="dim")
+    for video in report.excluded[:6]:
+        say(f"  excluded {escape(video.what)}: {escape(video.reason)}", style="dim")
     show_failures(report.failed)
 
 

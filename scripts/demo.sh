@@ -6,7 +6,7 @@ demo=runs/demo
 run() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
 
 run mien theatre $demo/theatre --train 100 --test 30 --wordings 15
-run mien prepare $demo/theatre --out $demo/store --boxes sidecar --subject speaker
+run mien prepare $demo/theatre --out $demo/store --boxes sidecar --subject speaking
 run mien train configs/demo.yaml --out $demo/train
 run mien train configs/demo.yaml --out $demo/untrained train.steps=0
 run mien evaluate theatre --root $demo/theatre --store $demo/store --model $demo/train/model --out $demo/results/trained.json

@@ -13,11 +13,12 @@ from mien.data.tables import ScoredSentences, read_boxes, read_index, read_sente
 from mien.media.frames import FrameReader
 from mien.types import EMOTIONS, BoxTable, Clip, MienError, Skipped
 
-FORMAT = 1
+FORMAT = 2
 OPEN_VIDEOS = 256  # each holds two file descriptors, of which a process commonly has 1,024
 TIME_TOLERANCE_S = 1e-6  # 0.3 * 10 is 3.0000000000000004
 
 FRAMES_FILE, BOXES_FILE, SENTENCES_FILE = "frames.arrow", "boxes.arrow", "sentences.parquet"
+CLIPS_FILE = "clips.parquet"
 INDEX_FILE, SETTINGS_FILE, SKIPPED_FILE = "index.parquet", "store.json", "skipped.jsonl"
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ INDEX = pa.schema(
         "person_share": pa.float32(),
     }
 )
+
+ROWS_PER_GROUP = 1 << 16  # of the index; a reader who wants one column reads it in pieces of so many
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,9 +119,52 @@ def read_sentences(path: Path) -> ScoredSentences:
     )
 
 
-def write_index(path: Path, clips: Sequence[Clip], *, made_with: Mapping[str, Any]) -> None:
+def write_clips(path: Path, clips: Sequence[Clip], *, made_with: Mapping[str, Any]) -> None:
+    """The clips of one video, rows of the index to come."""
     columns = [pa.array([getattr(clip, f.name) for clip in clips], f.type) for f in INDEX]
     _write_parquet(path, pa.Table.from_arrays(columns, schema=_describe(INDEX, made_with)))
+
+
+def read_clips(path: Path) -> pa.Table:
+    """The clips of one video as a table with the columns of INDEX."""
+    return _read_parquet(path).replace_schema_metadata(None)
+
+
+class IndexWriter:
+    """Writes the index from the clips of many videos, holding at most 65,536 rows: `with IndexWriter(…) as writer`."""
+
+    def __init__(self, path: Path, *, made_with: Mapping[str, Any]) -> None:
+        self._whole = whole_file(path)
+        self._schema = _describe(INDEX, made_with)
+        self._held: list[pa.Table] = []
+
+    def __enter__(self) -> IndexWriter:
+        self._writer = pq.ParquetWriter(self._whole.__enter__(), self._schema, compression="zstd")
+        return self
+
+    def add(self, clips: pa.Table) -> None:
+        self._held.append(clips)
+        if sum(map(len, self._held)) >= ROWS_PER_GROUP:
+            self._flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._writer:
+            if error is None:
+                self._flush()
+        self._whole.__exit__(kind, error, trace)
+
+    def _flush(self) -> None:
+        if self._held:
+            table = pa.concat_tables(self._held).replace_schema_metadata(self._schema.metadata)
+            self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+            self._held = []
+
+
+def write_index(path: Path, clips: Sequence[Clip], *, made_with: Mapping[str, Any]) -> None:
+    """A whole index at once."""
+    write_clips(path, clips, made_with=made_with)
 
 
 def read_index(path: Path) -> list[Clip]:

@@ -1,8 +1,12 @@
 """From a folder of videos with subtitles to a store: frames, boxes, sentences, index."""
 
 from mien.prepare.boxes import BoxSettings
+from mien.prepare.clips import IndexSettings
 from mien.prepare.frames import FrameSettings
-from mien.prepare.run import PrepareReport, prepare
-from mien.prepare.stages import PrepareSettings
+from mien.prepare.run import Engine, PrepareReport, Slice, prepare
+from mien.prepare.settings import PrepareSettings, WordSettings
 
-__all__ = ["BoxSettings", "FrameSettings", "PrepareReport", "PrepareSettings", "prepare"]
+__all__ = [
+    "BoxSettings", "Engine", "FrameSettings", "IndexSettings", "PrepareReport", "PrepareSettings", "Slice",
+    "WordSettings", "prepare",
+]  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -34,10 +34,9 @@ class SidecarRow:
     speaking: bool
 
 
-def sidecar_of(video: Path) -> Path | None:
-    """The side-car beside `video`, if there is one."""
-    path = video.with_name(video.stem + SUFFIX)
-    return path if path.is_file() else None
+def sidecar_of(stem: str, beside: Iterable[Path]) -> Path | None:
+    """The side-car among the files beside a video of that stem, if there is one."""
+    return next((path for path in beside if path.name == stem + SUFFIX), None)
 
 
 def read_sidecar(path: Path) -> list[SidecarRow]:

@@ -1,185 +1,195 @@
-"""All that is done to one video, in order, each stage skipped if its output is up to date."""
+"""The stages of one video in order: what each writes, from what, and how."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from pydantic import model_validator
-
-from mien.config import Config
-from mien.data.store import BOXES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE
-from mien.data.tables import NO_BOXES, ScoredSentences, made_with, up_to_date, write_boxes, write_sentences
+from mien.data.store import BOXES_FILE, CLIPS_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE
+from mien.data.tables import (
+    NO_BOXES,
+    ScoredSentences,
+    made_with,
+    read_boxes,
+    read_sentences,
+    write_boxes,
+    write_clips,
+    write_sentences,
+)
 from mien.language.sentences import split_sentences
-from mien.language.sentiment import UtteranceModel
 from mien.language.subtitles import find_subtitles, read_captions
-from mien.media.frames import DiskFullError, FrameReader
-from mien.perception.detector import Detector, build_detector
-from mien.prepare.boxes import BoxSettings, annotated_boxes, detect_boxes
-from mien.prepare.frames import FrameSettings, make_frames, missing_part
-from mien.prepare.index import IndexSettings
+from mien.media.frames import FrameReader
+from mien.prepare.boxes import annotated_boxes, detect_boxes
+from mien.prepare.clips import clips_of, count_people
+from mien.prepare.duplicates import picture_hashes
+from mien.prepare.frames import make_frames, missing_part
+from mien.prepare.models import detector_for, sentiment_for
+from mien.prepare.origin import UNKNOWN, Origin
+from mien.prepare.settings import PrepareSettings
 from mien.prepare.sidecar import SUFFIX, sidecar_of
-from mien.prepare.videos import NamedVideo
-from mien.types import MienError, Skipped
+from mien.prepare.summary import summarise
+from mien.prepare.videos import NamedVideo, VideoFiles
+from mien.types import Skipped
 
-OnProgress = Callable[[str, str, float], None]
-"""Called with a video's name, the stage's, and how much of that stage is done, in [0, 1]."""
+OnFraction = Callable[[float], None]
+"""Told how much of a stage is done, in [0, 1]."""
 
-
-class PrepareSettings(Config):
-    """Everything that decides what a store holds."""
-
-    frames: FrameSettings = FrameSettings()
-    boxes: BoxSettings = BoxSettings()
-    index: IndexSettings = IndexSettings()
-    subject: Literal["all", "speaker"] = "all"
-    """Whose boxes form the subject area; a store keeps everyone's, and who speaks, so this decides how it is read."""
-    images: bool = False
-    """Take pictures for videos of one frame."""
-    exclude: tuple[str, ...] = ("bold_sources",)
-    """Lists of video ids to leave out."""
-
-    @model_validator(mode="after")
-    def _speaker_is_known(self) -> PrepareSettings:
-        if self.subject == "speaker" and self.boxes.source != "sidecar":
-            raise ValueError(
-                f"subject speaker needs boxes from side-cars, which say who speaks, not {self.boxes.source}"
-            )
-        return self
+OUTPUTS = (FRAMES_FILE, SENTENCES_FILE, BOXES_FILE, CLIPS_FILE)
+"""The files of a video in a store, in the order in which they are made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PreparedVideo:
-    """What became of one video: the stages that had to run, what was left out, and why it failed, if it did."""
+class Stage:
+    """One output of a video: its name, its file, what that is to be made with, and how.
+
+    `wanted` is compared with what the file says of itself; where they agree the stage need not run.
+    """
 
     name: str
-    stages_run: tuple[str, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    failure: Skipped | None = None
+    file: str
+    wanted: dict[str, Any]
+    make: Callable[[OnFraction], None]
 
 
-def prepare_video(
-    video: NamedVideo, folder: Path, *, settings: PrepareSettings, threads: int, on_progress: OnProgress
-) -> PreparedVideo:
-    """Bring one video's files in `folder` up to date. What is wrong with this video alone is returned, not raised."""
-    work = _Video(video, folder, threads=threads, on_progress=on_progress)
-    try:
-        work.frames(settings.frames)
-        work.boxes(settings.boxes)
-        work.sentences()
-    except DiskFullError:
-        raise
-    except (MienError, OSError) as error:
-        work.failure = Skipped(what=video.name, reason=str(error))
-    return PreparedVideo(
-        name=video.name, stages_run=tuple(work.stages_run), skipped=tuple(work.skipped), failure=work.failure
-    )
+class Stages:
+    """The stages of one video. Outputs go to `folder`; nothing is done before a stage is made."""
 
-
-class _Video:
-    """One video on its way through the stages."""
-
-    def __init__(self, video: NamedVideo, folder: Path, *, threads: int, on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        video: NamedVideo,
+        files: VideoFiles,
+        origin: Origin,
+        folder: Path,
+        *,
+        settings: PrepareSettings,
+        threads: int,
+    ) -> None:
         self.video = video
+        self.files = files
+        self.origin = origin
         self.folder = folder
+        self.settings = settings
         self.threads = threads
-        self.on_progress = on_progress
-        self.stages_run: list[str] = []
-        self.skipped: list[Skipped] = []
-        self.failure: Skipped | None = None
+        self.subtitles = find_subtitles(files.folder / PurePosixPath(video.file).name)
+        self.sidecar = sidecar_of(video.stem, files.beside) if settings.boxes.source == "sidecar" else None
 
-    def frames(self, settings: FrameSettings) -> None:
+    def all(self) -> list[Stage]:
+        """In the order in which they need each other; what the last is made with tells of all the others."""
+        return [self.frames, self.sentences, self.boxes, self.clips]
+
+    @cached_property
+    def reader(self) -> FrameReader:
+        return FrameReader(self.folder / FRAMES_FILE)
+
+    @cached_property
+    def frames(self) -> Stage:
+        settings = self.settings.frames
+        wanted = _wanted(settings.model_dump(mode="json"), {"bytes": self.video.num_bytes})
         out = self.folder / FRAMES_FILE
-        wanted = _made_with(settings.model_dump(mode="json"), {"bytes": self.video.path.stat().st_size})
-        if not up_to_date(out, wanted):
-            on_fraction = self._start("frames")
-            make_frames(
-                self.video.path,
-                out,
-                settings=settings,
-                made_with=wanted,
-                threads=self.threads,
-                on_fraction=on_fraction,
-            )
-            on_fraction(1.0)
-        if missing := missing_part(FrameReader(out), video=self.video.name):
-            self.skipped.append(missing)
 
-    def boxes(self, settings: BoxSettings) -> None:
-        out, reader = self.folder / BOXES_FILE, FrameReader(self.folder / FRAMES_FILE)
-        sidecar = sidecar_of(self.video.path) if settings.source == "sidecar" else None
-        own: dict[str, Any] = {"source": settings.source}  # side-car boxes stay when a detector's settings change
-        if settings.source == "detector":
-            own = settings.model_dump(mode="json") | {"detector": _detector(settings.detector, self.threads).id}
-        frames = {key: reader.made_with[key] for key in ("settings", "inputs")}
-        wanted = _made_with(own, {"frames": frames, "sidecar": _digest(sidecar)})
-        if settings.source == "sidecar" and sidecar is None:
-            self.skipped.append(
-                Skipped(what=self.video.name, reason=f"no {self.video.path.stem}{SUFFIX} beside it: it has no boxes")
-            )
-        if up_to_date(out, wanted):
-            return
-        on_fraction = self._start("boxes")
-        match settings.source:
-            case "detector":
-                detector = _detector(settings.detector, self.threads)
-                table = detect_boxes(reader, detector, settings=settings, on_fraction=on_fraction)
-            case "sidecar":
-                table = annotated_boxes(reader, sidecar)
-            case "none":
-                table = NO_BOXES
-        write_boxes(out, table, made_with=wanted)
-        on_fraction(1.0)
+        def make(on_fraction: OnFraction) -> None:
+            video = self.files.path
+            make_frames(video, out, settings=settings, made_with=wanted, threads=self.threads, on_fraction=on_fraction)
 
-    def sentences(self) -> None:
-        out, model = self.folder / SENTENCES_FILE, _utterance_model()
-        subtitles = find_subtitles(self.video.path)
-        wanted = _made_with({"model": model.id}, {"subtitles": _digest(subtitles)})
-        if not up_to_date(out, wanted):
-            on_fraction = self._start("sentences")
-            captions, unread = read_captions(subtitles) if subtitles else ([], [])
+        return Stage(name="frames", file=FRAMES_FILE, wanted=wanted, make=make)
+
+    @cached_property
+    def sentences(self) -> Stage:
+        model = sentiment_for(self.settings.words.sentiment)
+        wanted = _wanted({"sentiment": model.id}, {"subtitles": _digest(self.subtitles)})
+
+        def make(on_fraction: OnFraction) -> None:
+            captions, unread = read_captions(self.subtitles) if self.subtitles else ([], [])
             sentences, unspoken = split_sentences(captions)
+            on_fraction(0.3)
             scored = ScoredSentences(sentences=sentences, logits=model.logits([s.text for s in sentences]))
             skipped = [asdict(s) for s in (*unread, *unspoken)]
-            write_sentences(out, scored, made_with=wanted | {"skipped": skipped})
-            on_fraction(1.0)
-        if subtitles is None:
-            self.skipped.append(Skipped(what=self.video.name, reason="no subtitles beside it: it makes no clips"))
-        for skipped_line in (made_with(out) or {})["skipped"]:
-            self.skipped.append(
-                Skipped(what=f"{self.video.name}: {skipped_line['what']}", reason=skipped_line["reason"])
+            write_sentences(self.folder / SENTENCES_FILE, scored, made_with=wanted | {"skipped": skipped})
+
+        return Stage(name="sentences", file=SENTENCES_FILE, wanted=wanted, make=make)
+
+    @cached_property
+    def boxes(self) -> Stage:
+        settings = self.settings.boxes
+        own: dict[str, Any] = {"source": settings.source}  # side-car boxes stay when a detector's settings change
+        if settings.source == "detector":
+            own = settings.model_dump(mode="json") | {"detector": detector_for(settings.detector, self.threads).id}
+        wanted = _wanted(own, {"frames": _mark(self.frames), "sidecar": _digest(self.sidecar)})
+
+        def make(on_fraction: OnFraction) -> None:
+            match settings.source:
+                case "detector":
+                    detector = detector_for(settings.detector, self.threads)
+                    table = detect_boxes(self.reader, detector, settings=settings, on_fraction=on_fraction)
+                case "sidecar":
+                    table = annotated_boxes(self.reader, self.sidecar)
+                case "none":
+                    table = NO_BOXES
+            write_boxes(self.folder / BOXES_FILE, table, made_with=wanted)
+
+        return Stage(name="boxes", file=BOXES_FILE, wanted=wanted, make=make)
+
+    @cached_property
+    def clips(self) -> Stage:
+        settings = self.settings.index
+        before = {stage.name: _mark(stage) for stage in (self.frames, self.sentences, self.boxes)}
+        wanted = _wanted(settings.model_dump(mode="json"), before | {"origin": asdict(self.origin)})
+
+        def make(on_fraction: OnFraction) -> None:
+            boxes, scored = read_boxes(self.folder / BOXES_FILE), read_sentences(self.folder / SENTENCES_FILE)
+            clips, unfit = clips_of(self.video.name, self.reader, boxes, scored, settings=settings)
+            on_fraction(0.3)
+            summary = summarise(
+                self.reader.info,
+                sentences=scored.sentences,
+                clips=clips,
+                unfit=unfit,
+                people=count_people(boxes, num_frames=len(self.reader), min_score=settings.min_box_score),
+                origin=self.origin,
+                language=self.origin.language or UNKNOWN,
+                words_from=self.subtitles.suffix.lstrip(".").lower() if self.subtitles else "nowhere",
+                models=self._models(),
+                hashes=picture_hashes(self.reader).tolist(),
             )
+            skipped = [*self._left_out(), *(u.as_skipped() for u in unfit)]
+            about = {"summary": summary.model_dump(mode="json"), "skipped": [asdict(s) for s in skipped]}
+            write_clips(self.folder / CLIPS_FILE, clips, made_with=wanted | about)
 
-    def _start(self, stage: str) -> Callable[[float], None]:
-        self.stages_run.append(stage)
-        self.on_progress(self.video.name, stage, 0.0)
-        return lambda fraction: self.on_progress(self.video.name, stage, fraction)
+        return Stage(name="clips", file=CLIPS_FILE, wanted=wanted, make=make)
+
+    def _models(self) -> dict[str, str]:
+        models = {"sentiment": self.sentences.wanted["settings"]["sentiment"]}
+        if detector := self.boxes.wanted["settings"].get("detector"):
+            models["boxes"] = detector
+        return models
+
+    def _left_out(self) -> list[Skipped]:
+        """What of the video makes nothing, apart from sentences that break a rule of the index."""
+        name = self.video.name
+        skipped = []
+        if missing := missing_part(self.reader, video=name):
+            skipped.append(missing)
+        if self.subtitles is None:
+            skipped.append(Skipped(what=name, reason="no subtitles beside it: it makes no clips"))
+        if self.settings.boxes.source == "sidecar" and self.sidecar is None:
+            skipped.append(Skipped(what=name, reason=f"no {self.video.stem}{SUFFIX} beside it: it has no boxes"))
+        lines = (made_with(self.folder / SENTENCES_FILE) or {})["skipped"]
+        return skipped + [Skipped(what=f"{name}: {line['what']}", reason=line["reason"]) for line in lines]
 
 
-def _made_with(settings: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+def _wanted(settings: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, "settings": settings, "inputs": inputs}
+
+
+def _mark(stage: Stage) -> str:
+    """Changes whenever what a stage is made with does."""
+    return hashlib.sha256(json.dumps(stage.wanted, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _digest(path: Path | None) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
-
-
-def require_models(settings: PrepareSettings) -> None:
-    """Raise MienError now, not once a video, if a model that the stages need is not there."""
-    _utterance_model()
-    if settings.boxes.source == "detector":
-        build_detector(settings.boxes.detector)
-
-
-@cache  # loaded once a process, which may prepare thousands of videos
-def _detector(name: str, threads: int) -> Detector:
-    return build_detector(name, threads=threads)
-
-
-@cache
-def _utterance_model() -> UtteranceModel:
-    return UtteranceModel.load()

@@ -1,13 +1,15 @@
-"""The videos of a folder, and their names in a store."""
+"""The videos of a place, what lies beside each of them, and their names in a store."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mien.prepare.places import Place, PlacedFile
 from mien.types import MienError, Skipped
 
 EXCLUDED = Path(__file__).parent / "excluded"
@@ -15,10 +17,47 @@ EXCLUDED = Path(__file__).parent / "excluded"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NamedVideo:
-    """A video file and its name in a store: its path in the input folder without the suffix."""
+    """A video file and its name in a store: its path in the input folder without the suffix.
+
+    `beside` are the files of the same folder whose names begin with the video's: subtitles, boxes, notes.
+    """
 
     name: str
-    path: Path
+    place: Place
+    file: str
+    num_bytes: int
+    beside: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.file).stem
+
+
+class VideoFiles:
+    """A video's files on this machine: where they are if the place is local, else copied to `scratch`.
+
+    What lies beside is small and copied at once; the video is when it is asked for.
+    """
+
+    def __init__(self, video: NamedVideo, scratch: Path) -> None:
+        self._video = video
+        self._scratch = scratch
+        self.folder = (video.place.path / video.file).parent if video.place.is_local else scratch
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.beside = [self._local(name) for name in video.beside]
+
+    @cached_property
+    def path(self) -> Path:
+        return self._local(self._video.file)
+
+    def _local(self, name: str) -> Path:
+        place = self._video.place
+        if place.is_local:
+            return place.path / name
+        path = self._scratch / PurePosixPath(name).name
+        if not place.fetch(name, path):
+            raise MienError(f"{place}/{name} was there when the videos were listed, and is not any more")
+        return path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,53 +69,99 @@ class FoundVideos:
     excluded: list[Skipped]
 
 
-def find_videos(folder: Path, *, images: bool = False, excluded: Sequence[str] = ()) -> FoundVideos:
-    """All videos under `folder` (a single file will do), and pictures too if `images`; hidden files apart.
+def find_videos(where: str | Path | Place, *, images: bool = False, excluded: Sequence[str] = ()) -> FoundVideos:
+    """All videos under `where` (a single file will do), and pictures too if `images`; hidden files apart.
 
     `excluded` names lists of ids (see `excluded_ids`); a video whose file is named by one is left out.
     """
-    if not folder.exists():
-        raise MienError(f"no folder of videos at {folder}")
+    place, files = _list(where if isinstance(where, Place) else Place.of(where))
     suffixes = VIDEO_SUFFIXES | (IMAGE_SUFFIXES if images else frozenset())
-    root, files = (folder, folder.rglob("*")) if folder.is_dir() else (folder.parent, iter([folder]))
-    by_name: dict[str, list[Path]] = defaultdict(list)
+    by_name: dict[str, list[PlacedFile]] = defaultdict(list)
     for file in files:
-        path = file.relative_to(root)
-        if path.suffix.lower() in suffixes and not any(part.startswith(".") for part in path.parts) and file.is_file():
-            by_name[path.with_suffix("").as_posix()].append(file)
+        if PurePosixPath(file.name).suffix.lower() in suffixes:
+            by_name[PurePosixPath(file.name).with_suffix("").as_posix()].append(file)
     if not by_name:
         kinds = "videos or pictures" if images else "videos"
-        raise MienError(f"{folder} holds no {kinds}: looked for {', '.join(sorted(suffixes))}")
-    ids = {video_id: name for name in excluded for video_id in excluded_ids(name)}
+        raise MienError(f"{where} holds no {kinds}: looked for {', '.join(sorted(suffixes))}")
+    beside = _beside(files, by_name)
+    ids = excluded_ids(excluded)
     found = FoundVideos(videos=[], ambiguous=[], excluded=[])
-    for name, paths in sorted(by_name.items()):
-        if len(paths) > 1:
-            files_named = " and ".join(sorted(path.name for path in paths))
-            found.ambiguous.append(
-                Skipped(what=name, reason=f"{files_named} would both be video {name!r}; rename or remove all but one")
-            )
-        elif video_id := next((i for i in ids if _is_of(paths[0].stem, i)), None):
-            reason = f"{video_id} is in the list of excluded videos {ids[video_id]}"
-            found.excluded.append(Skipped(what=name, reason=reason))
+    for name, named in sorted(by_name.items()):
+        if len(named) > 1:
+            files_named = " and ".join(sorted(PurePosixPath(file.name).name for file in named))
+            reason = f"{files_named} would both be video {name!r}; rename or remove all but one"
+            found.ambiguous.append(Skipped(what=name, reason=reason))
+        elif excluded_since := exclusion(possible_ids(PurePosixPath(name).name), ids):
+            found.excluded.append(Skipped(what=name, reason=excluded_since))
         else:
-            found.videos.append(NamedVideo(name=name, path=paths[0]))
+            (file,) = named
+            found.videos.append(
+                NamedVideo(
+                    name=name, place=place, file=file.name, num_bytes=file.num_bytes, beside=tuple(sorted(beside[name]))
+                )
+            )
     return found
 
 
-def _is_of(stem: str, video_id: str) -> bool:
-    """Whether a file is named by that id, alone or as downloaders do: `Title [id]`, `Title-id`."""
-    return stem == video_id or stem.endswith((f"[{video_id}]", f"-{video_id}"))
+def _list(where: Place) -> tuple[Place, list[PlacedFile]]:
+    """The files under a folder; for a single video, it and what lies beside it."""
+    if not where.exists():
+        raise MienError(f"no folder of videos at {where}")
+    if not where.is_file():
+        return where, list(where.files())
+    folder, name = where.parent()
+    stem = PurePosixPath(name).stem
+    is_video = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+    near = [f for f in folder.files() if "/" not in f.name and f.name.startswith(stem)]
+    return folder, [f for f in near if f.name == name or PurePosixPath(f.name).suffix.lower() not in is_video]
 
 
-def excluded_ids(name: str) -> list[str]:
-    """The ids in a list of excluded videos: the name of one of ours (`bold_sources`), or the path of a text file.
+def _beside(files: Iterable[PlacedFile], names: Iterable[str]) -> dict[str, list[str]]:
+    """For each video's name, the other files that begin with it and a dot: `a.b.en.vtt` is beside `a.b` or `a`."""
+    known, beside = set(names), defaultdict(list)
+    for file in files:
+        stem = PurePosixPath(file.name)
+        if stem.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+            continue
+        while stem.suffix:
+            stem = stem.with_suffix("")
+            if stem.as_posix() in known:
+                beside[stem.as_posix()].append(file.name)
+                break
+    return beside
+
+
+# ── lists of ids to leave out ────────────────────────────────────────────────────────────────────
+
+
+def possible_ids(stem: str) -> Iterator[str]:
+    """The ids a file may be named by, alone or as downloaders do: `Title [id]`, `Title-id`."""
+    yield stem
+    if stem.endswith("]") and "[" in stem:
+        yield stem[stem.rindex("[") + 1 : -1]
+    for i, character in enumerate(stem):
+        if character == "-":
+            yield stem[i + 1 :]
+
+
+def exclusion(names: Iterable[str], ids: dict[str, str]) -> str | None:
+    """Why a video that goes by one of `names` is left out, if it is; `ids` as `excluded_ids` gives them."""
+    found = next((name for name in names if name in ids), None)
+    return f"{found} is in the list of excluded videos {ids[found]}" if found else None
+
+
+def excluded_ids(lists: Sequence[str]) -> dict[str, str]:
+    """Each id of the lists, and the list it is in. A list is one of ours (`bold_sources`), or the path of a text file.
 
     One id a line; empty lines and those that begin with # do not count.
     """
-    own = EXCLUDED / f"{name}.txt"
-    path = own if own.is_file() else Path(name)
-    if not path.is_file():
-        ours = ", ".join(sorted(file.stem for file in EXCLUDED.glob("*.txt")))
-        raise MienError(f"no list of excluded videos at {name}; give a text file, or one of: {ours}")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
+    ids: dict[str, str] = {}
+    for name in lists:
+        own = EXCLUDED / f"{name}.txt"
+        path = own if own.is_file() else Path(name)
+        if not path.is_file():
+            ours = ", ".join(sorted(file.stem for file in EXCLUDED.glob("*.txt")))
+            raise MienError(f"no list of excluded videos at {name}; give a text file, or one of: {ours}")
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        ids |= {line: name for line in lines if line and not line.startswith("#")}
+    return ids

@@ -33,7 +33,7 @@ def same(a: Sample, b: Sample) -> bool:
 
 def test_boxes_lie_on_the_persons_after_crop_resize_and_flip(store: Store) -> None:
     for augment in (None, Augment(crop=1.0), Augment(crop=0.8, horizontal_flip=True)):
-        data = dataset(store, subject="speaker", augment=augment)
+        data = dataset(store, subject="speaking", augment=augment)
         for epoch in range(8):
             sample = data[epoch, 0]
             for frame, boxes in zip(sample.frames, sample.boxes, strict=True):
@@ -48,11 +48,11 @@ def test_boxes_lie_on_the_persons_after_crop_resize_and_flip(store: Store) -> No
 
 def test_speaker_alone_or_everyone_is_the_subject_as_asked(store: Store) -> None:
     assert [len(b) for b in dataset(store, subject="all")[0, 0].boxes] == [2, 2, 2, 2]
-    assert [len(b) for b in dataset(store, subject="speaker")[0, 0].boxes] == [1, 1, 1, 1]
+    assert [len(b) for b in dataset(store, subject="speaking")[0, 0].boxes] == [1, 1, 1, 1]
 
 
 def test_subject_is_as_the_store_says_where_nothing_is_asked(tmp_path: Path) -> None:
-    store = write_store(tmp_path / "store", subject="speaker")
+    store = write_store(tmp_path / "store", subject="speaking")
     data = ClipDataset(store, store.clips(), settings=ClipSettings(num_frames=2), preprocess=Preprocess(image_size=32))
     assert [len(b) for b in data[0, 0].boxes] == [1, 1]
 
@@ -74,7 +74,7 @@ def test_augmentation_depends_on_seed_epoch_and_index_alone(store: Store) -> Non
 
 
 def test_batch_pads_boxes_with_empty_ones_and_texts_with_the_end_token(store: Store) -> None:
-    both, speaker = dataset(store, subject="all")[0, 0], dataset(store, subject="speaker")[0, 1]
+    both, speaker = dataset(store, subject="all")[0, 0], dataset(store, subject="speaking")[0, 1]
     batch = collate([both, speaker], tokenizer=Tokenizer.clip(), context_length=77)
     assert batch.frames.shape == (2, 4, 3, 32, 32)
     assert batch.boxes.shape == (2, 4, 2, 4)

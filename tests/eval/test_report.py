@@ -41,7 +41,7 @@ def result_of(model: str, *, noise: float) -> EvalResult:
     return EvalResult(
         benchmark="theatre", is_generated=True, split="test", protocol={}, model_id=model, weights_hash="", seed=0,
         tasks=tuple(tasks), num_train=70, num_used=70, num_skipped=1, skipped=({"what": "a", "reason": "<torn>"},),
-        boxes="sidecar", subject="speaker", reading={}, store_settings={}, versions={}, hardware="", started_at="",
+        boxes="sidecar", subject="speaking", reading={}, store_settings={}, versions={}, hardware="", started_at="",
         seconds=0.0,
     )  # fmt: skip
 

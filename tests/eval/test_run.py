@@ -19,7 +19,7 @@ from mien.types import CATEGORIES, EMOTIONS, Clip, ClipBatch, LabeledClip, Label
 class FakeStore(Store):
     """As much of a store as evaluation uses; video `train/0001` is not in it."""
 
-    settings = {"boxes": {"source": "sidecar"}, "subject": "speaker"}  # type: ignore[assignment]  # noqa: RUF012
+    settings = {"boxes": {"source": "sidecar"}, "subject": "speaking"}  # type: ignore[assignment]  # noqa: RUF012
 
     def __init__(self) -> None: ...
 
@@ -116,7 +116,7 @@ def test_record_says_what_was_used_and_what_was_skipped_and_why(root):
     assert (result.num_train, result.num_used, result.num_skipped) == (28, 28, 14)
     assert result.skipped[0].what == "train/0001#0"
     assert "no video 'train/0001'" in result.skipped[0].reason
-    assert (result.boxes, result.subject, result.is_generated, result.seed) == ("sidecar", "speaker", True, 3)
+    assert (result.boxes, result.subject, result.is_generated, result.seed) == ("sidecar", "speaking", True, 3)
     assert result.protocol["tasks"][0]["probe"] == {"kind": "multinomial", "C": 8.0}
 
 

@@ -9,9 +9,10 @@ from made_videos import write_subtitles, write_video
 from mien.config import validate
 from mien.data.store import Store
 from mien.media.frames import DiskFullError, FrameWriter
-from mien.prepare import PrepareSettings, prepare
+from mien.prepare import Engine, PrepareSettings, prepare
 from mien.types import Detections, MienError
 
+CLIPS = {"clips.parquet", "index.parquet", "card.json", "card.md"}
 LINES = [(0.1, 2.4, "I am so glad you came."), (2.5, 3.0, "Yes."), (3.1, 5.9, "Nobody ever listens to me!")]
 
 
@@ -54,7 +55,7 @@ def test_videos_become_a_store(videos: Path, tmp_path: Path) -> None:
     assert store.verify() == []
     listed = [json.loads(line) for line in (tmp_path / "store" / "skipped.jsonl").read_text().splitlines()]
     assert {"what": "c", "reason": "no subtitles beside it: it makes no clips"} in listed
-    assert {"what": "b#1", "reason": "0.50 s long; between 2 and 10 s is wanted"} in listed
+    assert {"what": "b#1", "reason": "too short: 0.50 s; more than 2 s is wanted"} in listed
 
 
 def test_same_again_changes_nothing_and_reports_the_same(videos: Path, tmp_path: Path) -> None:
@@ -64,15 +65,18 @@ def test_same_again_changes_nothing_and_reports_the_same(videos: Path, tmp_path:
     second = prepare(videos, out, settings=settings())
     assert changed(before, files_of(out)) == set()
     assert second.num_new == 0
-    assert (second.skipped, second.num_clips) == (first.skipped, first.num_clips)
+    assert (second.num_skipped, second.card) == (first.num_skipped, first.card)
 
 
 @pytest.mark.parametrize(
     ("change", "redone"),
     [
-        ({"index": {"min_duration_s": 1.0}}, {"index.parquet", "skipped.jsonl", "store.json"}),
-        ({"boxes": {"source": "sidecar"}}, {"boxes.arrow", "index.parquet", "skipped.jsonl", "store.json"}),
-        ({"frames": {"short_side": 24}}, {"frames.arrow", "boxes.arrow", "index.parquet", "store.json"}),
+        ({"index": {"min_duration_s": 1.0}}, CLIPS | {"skipped.jsonl", "store.json"}),
+        ({"boxes": {"source": "sidecar"}}, CLIPS | {"boxes.arrow", "skipped.jsonl", "store.json"}),
+        (
+            {"frames": {"short_side": 24}},
+            {"frames.arrow", "boxes.arrow", "clips.parquet", "index.parquet", "store.json"},
+        ),
     ],
 )
 def test_changed_settings_redo_only_what_depends_on_them(
@@ -91,7 +95,10 @@ def test_changed_subtitles_redo_the_sentences_of_that_video(videos: Path, tmp_pa
     before = files_of(out)
     write_subtitles(videos / "b.srt", [(0.0, 3.0, "Something else now.")])
     report = prepare(videos, out, settings=settings())
-    assert changed(before, files_of(out)) == {"videos/b/sentences.parquet", "index.parquet", "skipped.jsonl"}
+    assert changed(before, files_of(out)) == {
+        *("videos/b/sentences.parquet", "videos/b/clips.parquet", "skipped.jsonl"),
+        *("index.parquet", "card.json", "card.md"),
+    }
     assert (report.num_new, report.num_clips) == (1, 3)
 
 
@@ -116,7 +123,7 @@ def test_interrupted_run_leaves_whole_files_and_goes_on(videos: Path, tmp_path: 
     before = files_of(out)
     assert set(before) == {
         "store.json",
-        *(f"videos/b/{f}" for f in ("frames.arrow", "boxes.arrow", "sentences.parquet")),
+        *(f"videos/b/{f}" for f in ("frames.arrow", "boxes.arrow", "sentences.parquet", "clips.parquet")),
     }
     report = prepare(videos, out, settings=settings())
     assert (report.num_videos, report.num_new, report.num_clips) == (3, 2, 4)
@@ -168,7 +175,8 @@ def test_truncated_video_keeps_what_decodes_and_says_so(tmp_path: Path) -> None:
     for _ in range(2):  # said again when nothing is left to do
         report = prepare(folder, tmp_path / "store", settings=settings())
         assert report.failed == ()
-        assert any("decoded only" in skipped.reason and "of 5.0 s" in skipped.reason for skipped in report.skipped)
+        listed = (tmp_path / "store" / "skipped.jsonl").read_text()
+        assert "decoded only" in listed and "of 5.0 s" in listed
     assert 0 < len(Store(tmp_path / "store").frames("a")) < 32
 
 
@@ -196,8 +204,8 @@ def test_detected_boxes_are_in_pixels_of_the_source(
             return [Detections(xyxy=xyxy, score=np.array([0.9, 0.2], np.float32)) for _ in frames]
 
     detector = RightHalf()
-    monkeypatch.setattr("mien.prepare.stages.build_detector", lambda name, threads=0: detector)
-    monkeypatch.setattr("mien.prepare.stages._detector", lambda name, threads: detector)
+    monkeypatch.setattr("mien.prepare.models.build_detector", lambda name, threads=0: detector)
+    monkeypatch.setattr("mien.prepare.stages.detector_for", lambda name, threads: detector)
     chosen = settings(boxes={"source": "detector"}, frames={"short_side": 24})
     prepare(videos, tmp_path / "store", settings=chosen)
     boxes = Store(tmp_path / "store").boxes("c")
@@ -223,7 +231,7 @@ def test_several_processes_make_the_same_store(videos: Path, tmp_path: Path) -> 
         videos,
         tmp_path / "two",
         settings=settings(),
-        workers=2,
+        engine=Engine(workers=2),
         on_progress=lambda video, stage, fraction: told.append((video, stage)),
     )
     alone = prepare(videos, tmp_path / "one", settings=settings())

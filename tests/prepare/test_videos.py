@@ -18,7 +18,7 @@ def test_videos_are_found_in_all_folders_and_named_by_their_path(tmp_path: Path)
     make(tmp_path, "b.mp4", "a/b.MKV", "a/c.d.webm", "a/notes.txt", ".hidden/x.mp4", "a/._b.mkv", "p.jpg")
     found = find_videos(tmp_path)
     assert [video.name for video in found.videos] == ["a/b", "a/c.d", "b"]
-    assert found.videos[0].path == tmp_path / "a" / "b.MKV"
+    assert found.videos[0].file == "a/b.MKV"
 
 
 def test_pictures_count_only_when_asked_for(tmp_path: Path) -> None:
@@ -48,12 +48,12 @@ def test_sources_of_bold_are_excluded(tmp_path: Path, name: str) -> None:
 
 
 def test_the_list_of_bold_has_eleven_ids_and_lists_of_ones_own_are_read(tmp_path: Path) -> None:
-    assert len(set(excluded_ids("bold_sources"))) == 11
+    assert len(excluded_ids(["bold_sources"])) == 11
     own = tmp_path / "mine.txt"
     own.write_text("# not these\n\nabc\n def \n")
-    assert excluded_ids(str(own)) == ["abc", "def"]
+    assert excluded_ids([str(own)]) == {"abc": str(own), "def": str(own)}
     with pytest.raises(MienError, match=r"no list of excluded videos at nope; .*bold_sources"):
-        excluded_ids("nope")
+        excluded_ids(["nope"])
 
 
 def test_folders_without_videos_are_an_error(tmp_path: Path) -> None:

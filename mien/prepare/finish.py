@@ -1,0 +1,138 @@
+"""Finishing a store: the clips of all videos in one index, duplicates left out, and the data card."""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+
+from mien.data.card import CARD_FILE, CARD_PAGE, StoreCard
+from mien.data.store import CLIPS_FILE, FORMAT, INDEX_FILE, SKIPPED_FILE
+from mien.data.tables import IndexWriter, made_with, read_clips
+from mien.prepare.card import CardMaker, card_page
+from mien.prepare.duplicates import find_duplicates
+from mien.prepare.places import Place
+from mien.prepare.summary import VideoSummary
+from mien.types import Skipped
+
+OnDone = Callable[[int, int], None]
+"""Told how many of how many videos are in the index."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """What is in the index now, and how many lines `skipped.jsonl` has."""
+
+    card: StoreCard
+    num_skipped: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Made:
+    """A video's clips as a file tells of them without its rows."""
+
+    name: str
+    mark: str
+    summary: VideoSummary
+
+
+def finish_store(
+    out: Place,
+    names: Sequence[str],
+    *,
+    keep_duplicates: bool,
+    failed: Sequence[Skipped] = (),
+    excluded: Sequence[Skipped] = (),
+    on_done: OnDone = lambda done, total: None,
+) -> Finished:
+    """Write `index.parquet`, `skipped.jsonl`, `card.json` and `card.md` of the videos `names`, all of them prepared.
+
+    The files of the store change only if they are to hold something else. Memory does not grow with the clips, and with
+    the videos by less than a kilobyte each.
+    """
+    with TemporaryDirectory(prefix="mien-") as scratch:
+        clips = _Clips(out, Path(scratch))
+        made = [clips.describe(name) for name in names]
+        copies = {} if keep_duplicates else _duplicates(made)
+        lines = [asdict(s) | {"failed": True} for s in failed] + [asdict(s) for s in (*excluded, *copies.values())]
+        card = CardMaker(num_duplicates=len(copies))
+        inputs = hashlib.sha256(repr([(m.name, m.mark) for m in made if m.name not in copies]).encode()).hexdigest()
+        made_index = {"format": FORMAT, "inputs": {"videos": inputs}}
+        index, skipped = Path(scratch, INDEX_FILE), Path(scratch, SKIPPED_FILE)
+        with IndexWriter(index, made_with=made_index) as writer, skipped.open("w", encoding="utf-8") as listing:
+            num_skipped = _list(listing, lines)
+            for done, video in enumerate(made):
+                if video.name not in copies:
+                    table, video_lines = clips.read(video.name)
+                    writer.add(table)
+                    card.add(video.summary, table)
+                    num_skipped += _list(listing, video_lines)
+                on_done(done + 1, len(made))
+        told = card.card()
+        Path(scratch, CARD_FILE).write_text(told.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        Path(scratch, CARD_PAGE).write_text(card_page(told), encoding="utf-8")
+        for name in (SKIPPED_FILE, CARD_PAGE, CARD_FILE, INDEX_FILE):
+            _replace(out, name, Path(scratch, name))
+    return Finished(card=told, num_skipped=num_skipped)
+
+
+class _Clips:
+    """The clips files of a store's videos, one copied here at a time where the store is elsewhere."""
+
+    def __init__(self, out: Place, scratch: Path) -> None:
+        self.out = out
+        self.scratch = scratch
+
+    def describe(self, name: str) -> _Made:
+        told = made_with(self._file(name)) or {}
+        mark = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        return _Made(name=name, mark=mark, summary=VideoSummary.model_validate(told["summary"]))
+
+    def read(self, name: str) -> tuple[pa.Table, list[dict[str, Any]]]:
+        path = self._file(name)
+        return read_clips(path), list((made_with(path) or {})["skipped"])
+
+    def _file(self, name: str) -> Path:
+        inside = f"videos/{name}/{CLIPS_FILE}"
+        if self.out.is_local:
+            return self.out.path / inside
+        self.out.fetch(inside, self.scratch / CLIPS_FILE)
+        return self.scratch / CLIPS_FILE
+
+
+def _duplicates(made: Sequence[_Made]) -> dict[str, Skipped]:
+    """Videos that show the same as another, which is kept since it has more clips, or larger pictures."""
+    found = find_duplicates(
+        [m.summary.hash_array() for m in made],
+        num_frames=[m.summary.num_frames for m in made],
+        preference=[(m.summary.num_clips, m.summary.num_pixels) for m in made],
+    )
+    return {
+        made[copy].name: Skipped(what=made[copy].name, reason=f"duplicate: it shows the same as {made[kept].name}")
+        for copy, kept in found.items()
+    }
+
+
+def _list(file: Any, lines: Sequence[dict[str, Any]]) -> int:
+    file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    return len(lines)
+
+
+def _replace(out: Place, name: str, file: Path) -> None:
+    """Put a file into the store, unless the same is there."""
+    if not (out.is_local and (out.path / name).is_file() and filecmp.cmp(file, out.path / name, shallow=False)):
+        out.send(file, name)
+
+
+def video_names(out: Place) -> Iterator[str]:
+    """The videos of a store that have clips, in order."""
+    ends = f"/{CLIPS_FILE}"
+    inside = out.folder("videos")
+    yield from sorted(file.name.removesuffix(ends) for file in inside.files() if file.name.endswith(ends))

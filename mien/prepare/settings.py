@@ -1,0 +1,39 @@
+"""Everything that decides what a store holds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mien.config import Config
+from mien.prepare.boxes import BoxSettings
+from mien.prepare.clips import IndexSettings
+from mien.prepare.frames import FrameSettings
+
+Subject = Literal["all", "largest", "speaking"]
+"""Whose boxes form the subject area: everyone's (as published), the largest person's, or the speaker's."""
+
+
+class WordSettings(Config):
+    """Where the words come from, and what is made of them."""
+
+    language: str | None = None
+    """Of subtitles in several languages, this one; None prefers English."""
+    sentiment: str = "mien"
+    """The model that scores sentences: the embedded one, or `hf:ID`."""
+
+
+class PrepareSettings(Config):
+    """The settings of every stage, and which videos there are."""
+
+    frames: FrameSettings = FrameSettings()
+    words: WordSettings = WordSettings()
+    boxes: BoxSettings = BoxSettings()
+    index: IndexSettings = IndexSettings()
+    subject: Subject = "all"
+    """A store keeps everyone's boxes, and who speaks, so this decides how it is read."""
+    images: bool = False
+    """Take pictures for videos of one frame."""
+    exclude: tuple[str, ...] = ("bold_sources",)
+    """Lists of video ids to leave out: names of ours, or text files. What a store has of them is deleted."""
+    keep_duplicates: bool = False
+    """Keep videos that show the same pictures as another."""

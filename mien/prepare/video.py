@@ -1,0 +1,104 @@
+"""One video from its files to its folder in a store.
+
+`prepare_video` is a function of the video's files and the settings, and of nothing else: who calls it, and where,
+changes no byte of what it writes.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mien.data.store import CLIPS_FILE
+from mien.data.tables import up_to_date
+from mien.media.frames import DiskFullError
+from mien.prepare.origin import origin_of
+from mien.prepare.places import Place
+from mien.prepare.settings import PrepareSettings
+from mien.prepare.stages import OUTPUTS, Stage, Stages
+from mien.prepare.videos import NamedVideo, VideoFiles, excluded_ids, exclusion
+from mien.types import MienError, Skipped
+
+OnProgress = Callable[[str, str, float], None]
+"""Called with a video's name, the stage's, and how much of that stage is done, in [0, 1]."""
+
+STALE_S = 3600.0  # an unfinished file untouched for so long was left by a process that was killed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedVideo:
+    """What became of one video: the stages that had to run, or why it failed, or why it is excluded."""
+
+    name: str
+    stages_run: tuple[str, ...] = ()
+    failure: Skipped | None = None
+    excluded: Skipped | None = None
+
+
+def prepare_video(
+    video: NamedVideo, on_progress: OnProgress, *, out: Place, settings: PrepareSettings, threads: int
+) -> PreparedVideo:
+    """Bring one video's files in the store `out` up to date. What is wrong with this video is returned, not raised.
+
+    Raises DiskFullError, which concerns all videos.
+    """
+    try:
+        with TemporaryDirectory(prefix="mien-") as scratch:
+            return _prepare(video, Path(scratch), on_progress, out=out, settings=settings, threads=threads)
+    except DiskFullError:
+        raise
+    except (MienError, OSError) as error:
+        return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=str(error)))
+    except Exception as error:  # a fault of ours, or of a library, must not stop a million other videos
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"unforeseen {type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"
+        return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=reason))
+
+
+def _prepare(
+    video: NamedVideo, scratch: Path, on_progress: OnProgress, *, out: Place, settings: PrepareSettings, threads: int
+) -> PreparedVideo:
+    files, own = VideoFiles(video, scratch / "video"), out.folder(f"videos/{video.name}")
+    origin = origin_of(video.name, files.beside)
+    if reason := exclusion([origin.id], excluded_ids(settings.exclude)):
+        own.remove()
+        return PreparedVideo(name=video.name, excluded=Skipped(what=video.name, reason=reason))
+    folder = own.path if own.is_local else scratch / "store"
+    if not own.is_local:
+        own.fetch(CLIPS_FILE, folder / CLIPS_FILE)
+    stages = Stages(video, files, origin, folder, settings=settings, threads=threads).all()
+    if up_to_date(folder / CLIPS_FILE, stages[-1].wanted):  # it tells of all the others
+        return PreparedVideo(name=video.name)
+    if own.is_local:
+        _remove_stale_parts(folder)
+    else:
+        for name in OUTPUTS:
+            own.fetch(name, folder / name)
+    ran = list(_run(stages, folder, lambda stage, fraction: on_progress(video.name, stage, fraction)))
+    if not own.is_local:
+        changed = {stage.file for stage in ran}
+        for name in OUTPUTS:  # the clips last: where they are, the others are
+            if name in changed:
+                own.send(folder / name, name)
+    return PreparedVideo(name=video.name, stages_run=tuple(stage.name for stage in ran))
+
+
+def _run(stages: list[Stage], folder: Path, tell: Callable[[str, float], None]) -> Iterator[Stage]:
+    """Those stages whose output is not what it is to be."""
+    for stage in stages:
+        if not up_to_date(folder / stage.file, stage.wanted):
+            tell(stage.name, 0.0)
+            stage.make(partial(tell, stage.name))
+            tell(stage.name, 1.0)
+            yield stage
+
+
+def _remove_stale_parts(folder: Path) -> None:
+    for part in folder.glob(".*.part"):
+        if time.time() - part.stat().st_mtime > STALE_S:
+            part.unlink(missing_ok=True)
