@@ -38,15 +38,24 @@ def track_shots(shots: Sequence[Sequence[KeyFrame]], *, max_gap: int, min_score:
     Between two key frames where a person was seen, its box moves linearly. Where it was seen in one of them only, it
     came or went half-way.
     """
-    return table_of(shots, [find_tracks(keys, max_gap=max_gap, min_score=min_score) for keys in shots])
+    tracks = [find_tracks(keys, max_gap=max_gap, min_score=min_score) for keys in shots]
+    return table_of(shots, tracks, min_score=min_score)
 
 
-def table_of(shots: Sequence[Sequence[KeyFrame]], tracks: Sequence[Sequence[Track]]) -> BoxTable:
-    """The tracks of each shot in all its frames."""
+def table_of(
+    shots: Sequence[Sequence[KeyFrame]], tracks: Sequence[Sequence[Track]], *, min_score: float = 0.0
+) -> BoxTable:
+    """The tracks of each shot in all its frames. Scores are those of the clear sightings, and move linearly between.
+
+    So who is hard to see for a moment keeps the score of before and after: the place is what the faint boxes add.
+    """
     parts = []
     for keys, of_shot in zip(shots, tracks, strict=True):
-        columns = [np.column_stack([key.persons.xyxy, key.persons.score]) for key in keys]
-        parts += [spread(track, keys, columns) for track in of_shot]
+        xyxy, score = [key.persons.xyxy for key in keys], [key.persons.score[:, None] for key in keys]
+        for track in of_shot:
+            frames, boxes = spread(track, keys, xyxy)
+            _, scores = spread(_clear(track, keys, min_score), keys, score)
+            parts.append((frames, np.concatenate([boxes, scores], axis=1)))
     frame = np.concatenate([np.zeros(0, np.int32), *(frames for frames, _ in parts)])
     boxes = np.concatenate([np.zeros((0, 5), np.float32), *(boxes for _, boxes in parts)])
     number = np.repeat(np.arange(len(parts), dtype=np.int32), [len(frames) for frames, _ in parts])
@@ -145,6 +154,12 @@ def spread(
 
 def _without_faint_end(track: Track, keys: Sequence[KeyFrame], min_score: float) -> Track:
     """Up to the last box that was clear: the fainter ones after it may be of nobody."""
-    scores = [keys[number].persons.score[i] for number, i in zip(track.keys, track.boxes, strict=True)]
-    end = max(k for k, score in enumerate(scores) if score >= min_score) + 1
+    end = track.keys.index(_clear(track, keys, min_score).keys[-1]) + 1
     return Track(keys=track.keys[:end], boxes=track.boxes[:end])
+
+
+def _clear(track: Track, keys: Sequence[KeyFrame], min_score: float) -> Track:
+    """Where the track was seen clearly."""
+    pairs = zip(track.keys, track.boxes, strict=True)
+    seen = [(number, i) for number, i in pairs if keys[number].persons.score[i] >= min_score]
+    return Track(keys=[number for number, _ in seen], boxes=[i for _, i in seen])

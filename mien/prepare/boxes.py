@@ -13,13 +13,14 @@ from mien.config import Config
 from mien.data.tables import NO_BOXES
 from mien.media.frames import FrameReader
 from mien.perception.detector import Detector
-from mien.perception.shots import find_shots
+from mien.perception.keyframes import find_key_frames
+from mien.perception.shots import overview
 from mien.perception.tracking import KeyFrame, track_shots
 from mien.prepare.sidecar import boxes_at, read_sidecar
-from mien.types import BoxTable, Detections
+from mien.types import BoxTable
 
 THUMBNAIL = 32  # pixels of the short side: libjpeg decodes 256 to it at an eighth, fastest of all
-LONGEST_MISS_S = 0.5  # a person not found for so long is taken to have stayed
+LONGEST_MISS_S = 1.0  # a person not found for so long is taken to have stayed
 
 
 class BoxSettings(Config):
@@ -29,8 +30,11 @@ class BoxSettings(Config):
     detector: str = "centernet"
     min_score: float | None = Field(None, ge=0, le=1)
     """Detections below are not kept; None takes the detector's own threshold."""
-    every: int = Field(4, ge=1)
-    """Detect in every n-th picture of a shot, and in its last; in those between, persons move linearly."""
+    every: int = Field(12, ge=1)
+    """Detect at least in every n-th picture of a shot, in more where persons come, go or move; between, these glide.
+
+    With 1, detect in every picture.
+    """
 
 
 def detect_boxes(
@@ -42,22 +46,26 @@ def detect_boxes(
 ) -> BoxTable:
     """The persons that `detector` finds in a video's stored pictures, numbered through the video.
 
-    It looks at every n-th picture of a shot and at the shot's first and last; between them, persons move linearly.
+    It looks at key frames: the ends of each shot, pictures `settings.every` apart at most, and as many between as it
+    takes to know who was where (mien.perception.keyframes). Boxes scored below the threshold serve to follow persons.
     """
     min_score = detector.threshold if settings.min_score is None else settings.min_score
-    thumbnails = np.stack([reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader))])
-    shots = [sorted({*shot[:: settings.every], shot[-1]}) for shot in find_shots(thumbnails)]
-    num_keys, num_done = sum(len(shot) for shot in shots), 0
-    keys: list[list[KeyFrame]] = []
-    for shot in shots:
-        keys.append([])
-        for i in shot:
-            (found,) = detector.detect(reader.decode(i)[None])
-            keys[-1].append(KeyFrame(frame=i, persons=_above(found, min_score)))
-            num_done += 1
-            on_fraction(num_done / num_keys)
-    max_gap = max(settings.every, round(LONGEST_MISS_S * reader.info.fps))
-    return _to_source(track_shots(keys, max_gap=max_gap), reader)
+    video = overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader)))
+    shots: list[list[KeyFrame]] = []
+    for shot in video.shots:
+        shots.append([])
+        keys = find_key_frames(
+            shot,
+            lambda i: detector.detect(reader.decode(i)[None])[0],
+            sketches=video.sketches,
+            every=settings.every,
+            min_score=min_score,
+        )
+        for key in keys:
+            shots[-1].append(key)
+            on_fraction((key.frame + 1) / len(reader))
+    max_gap = round(LONGEST_MISS_S * reader.info.fps)
+    return _to_source(track_shots(shots, max_gap=max_gap, min_score=min_score), reader)
 
 
 def annotated_boxes(reader: FrameReader, sidecar: Path | None) -> BoxTable:
@@ -72,11 +80,6 @@ def annotated_boxes(reader: FrameReader, sidecar: Path | None) -> BoxTable:
         width=info.source_width,
         height=info.source_height,
     )
-
-
-def _above(found: Detections, min_score: float) -> Detections:
-    keep = found.score >= min_score
-    return Detections(xyxy=found.xyxy[keep], score=found.score[keep])
 
 
 def _to_source(boxes: BoxTable, reader: FrameReader) -> BoxTable:
