@@ -1,0 +1,130 @@
+"""What every import ends with: a video's files in a store, and the store's index over all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import simplejpeg
+
+from mien.data.store import BOXES_FILE, CLIPS_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE, SETTINGS_FILE
+from mien.data.tables import ScoredSentences, write_boxes, write_clips, write_sentences
+from mien.exchange.sample import About
+from mien.media.frames import FrameReader, whole_file
+from mien.prepare.clips import Unfit, count_people
+from mien.prepare.duplicates import picture_hashes
+from mien.prepare.finish import finish_store
+from mien.prepare.origin import Origin
+from mien.prepare.places import Place
+from mien.prepare.summary import summarise
+from mien.types import BoxTable, Clip, MienError, Skipped
+
+GREY = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportReport:
+    """What an import did. `failed` should set the exit status; `skipped.jsonl` tells everything that was left out."""
+
+    num_videos: int
+    num_new: int
+    num_clips: int
+    failed: tuple[Skipped, ...]
+    num_skipped: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportedVideo:
+    """What became of one video: whether it had to be made, or why it failed."""
+
+    name: str
+    is_new: bool = False
+    failure: Skipped | None = None
+
+
+def claim_store(out: Path, settings: dict[str, Any], *, imported_from: str) -> None:
+    """Make `out` a store with these settings, unless it is something else: a prepared store is not imported into."""
+    file = out / SETTINGS_FILE
+    content = json.dumps({"format": FORMAT, "settings": settings, "imported_from": imported_from}, indent=2) + "\n"
+    there = file.read_text(encoding="utf-8") if file.is_file() else None
+    if there is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise MienError(f"{out} is there already and is not a store (no {SETTINGS_FILE} in it); name an empty folder")
+    if there is not None and json.loads(there).get("imported_from") != imported_from:
+        raise MienError(f"{out} is a store that was not imported from {imported_from}; name an empty folder")
+    if content != there:
+        with whole_file(file) as part:
+            part.write_text(content, encoding="utf-8")
+
+
+def write_tables(
+    folder: Path,
+    *,
+    boxes: BoxTable,
+    scored: ScoredSentences,
+    clips: Sequence[Clip],
+    unfit: Sequence[Unfit],
+    skipped: Sequence[Skipped],
+    about: About,
+    min_box_score: float,
+    made_with: dict[str, Any],
+) -> None:
+    """Write all of a video but its frames, which are there; the clips last: where they are, all is."""
+    reader = FrameReader(folder / FRAMES_FILE)
+    write_boxes(folder / BOXES_FILE, boxes, made_with=made_with)
+    write_sentences(folder / SENTENCES_FILE, scored, made_with=made_with | {"skipped": []})
+    summary = summarise(
+        reader.info,
+        sentences=scored.sentences,
+        clips=clips,
+        unfit=unfit,
+        people=count_people(boxes, num_frames=len(reader), min_score=min_box_score),
+        origin=Origin(source=about.source, license=about.license),
+        language=about.language,
+        words_from=about.words_from,
+        models=about.models,
+        hashes=picture_hashes(reader).tolist(),
+    )
+    lines = [asdict(line) for line in (*skipped, *(u.as_skipped() for u in unfit))]
+    told = {"summary": summary.model_dump(mode="json"), "skipped": lines}
+    write_clips(folder / CLIPS_FILE, clips, made_with=made_with | told)
+
+
+def grey_jpeg(*, width: int, height: int) -> bytes:
+    """What stands for a picture that did not travel: grey, so that nobody takes it for one."""
+    return bytes(
+        simplejpeg.encode_jpeg(np.full((height, width, 3), GREY, np.uint8), quality=90, colorsubsampling="420")
+    )
+
+
+def finish_import(
+    out: Path, videos: Iterable[ImportedVideo], *, keep_duplicates: bool, broken: Sequence[Skipped] = ()
+) -> ImportReport:
+    """Write the index, the data card and the list of what was left out; `broken` are samples that made no video."""
+    done = sorted(videos, key=lambda video: video.name)
+    failed = tuple(video.failure for video in done if video.failure)
+    whole = [video.name for video in done if not video.failure]
+    finished = finish_store(
+        Place.of(out), whole, keep_duplicates=keep_duplicates, failed=failed, excluded=sorted(broken, key=str)
+    )
+    return ImportReport(
+        num_videos=len(whole),
+        num_new=sum(video.is_new for video in done if not video.failure),
+        num_clips=finished.card.num_clips,
+        failed=failed,
+        num_skipped=finished.num_skipped,
+    )
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a video may be named so: a relative path that stays in its folder, and no hidden one."""
+    parts = PurePosixPath(name).parts
+    return (
+        bool(parts)
+        and not name.startswith("/")
+        and not any(part.startswith(".") or "\\" in part or "\0" in part for part in parts)
+        and name == "/".join(parts)
+    )
