@@ -11,9 +11,9 @@ from scipy.optimize import linear_sum_assignment
 
 from mien.types import BoxTable, Detections
 
-MIN_IOU = 0.3  # of a person's boxes in two key frames; below, it is someone else
-MIN_IOU_FAINT = 0.5  # where the detector is in doubt whether it sees anyone, the place must be the better known
-MAX_FORECAST = 1.0  # of the time between the last two sightings: further ahead, a movement goes on no longer
+MIN_IOU = 0.3  # of a person's box with where it was expected; below, it is someone else
+MIN_IOU_FAINT = 0.5  # where the detector doubts that it sees anyone, the place must be the better known
+PACE_FRAMES = 8  # how far back a person's pace is taken from: long enough to tell walking from swaying
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,16 +45,18 @@ def track_shots(shots: Sequence[Sequence[KeyFrame]], *, max_gap: int, min_score:
 def table_of(
     shots: Sequence[Sequence[KeyFrame]], tracks: Sequence[Sequence[Track]], *, min_score: float = 0.0
 ) -> BoxTable:
-    """The tracks of each shot in all its frames. Scores are those of the clear sightings, and move linearly between.
+    """The tracks of each shot in all its frames.
 
-    So who is hard to see for a moment keeps the score of before and after: the place is what the faint boxes add.
+    Scores move linearly too, but pass over the faint sightings between clear ones: of a person hard to see for a moment
+    the detector still tells where, and the moments before and after tell that it is one. Faint beginnings and ends keep
+    their low scores.
     """
     parts = []
     for keys, of_shot in zip(shots, tracks, strict=True):
         xyxy, score = [key.persons.xyxy for key in keys], [key.persons.score[:, None] for key in keys]
         for track in of_shot:
             frames, boxes = spread(track, keys, xyxy)
-            _, scores = spread(_clear(track, keys, min_score), keys, score)
+            _, scores = spread(_scored(track, keys, min_score), keys, score)
             parts.append((frames, np.concatenate([boxes, scores], axis=1)))
     frame = np.concatenate([np.zeros(0, np.int32), *(frames for frames, _ in parts)])
     boxes = np.concatenate([np.zeros((0, 5), np.float32), *(boxes for _, boxes in parts)])
@@ -69,13 +71,38 @@ def table_of(
     )
 
 
+def spread(
+    track: Track, keys: Sequence[KeyFrame], columns: Sequence[Float[np.ndarray, "_ c"]]
+) -> tuple[Int32[np.ndarray, "f"], Float32[np.ndarray, "f c"]]:
+    """A track's frames, from half-way before it was first seen to half-way after it was last, and columns for each.
+
+    `columns` has a row a person for each key frame: boxes, scores, landmarks, whatever moves linearly between.
+    """
+    first, last = track.keys[0], track.keys[-1]
+    start = (keys[first - 1].frame + keys[first].frame) // 2 + 1 if first > 0 else keys[0].frame
+    end = (keys[last].frame + keys[last + 1].frame) // 2 if last + 1 < len(keys) else keys[-1].frame
+    frames = np.arange(start, end + 1, dtype=np.int32)
+    seen = [keys[number].frame for number in track.keys]
+    known = np.stack([columns[number][i] for number, i in zip(track.keys, track.boxes, strict=True)], axis=1)  # c k
+    return frames, np.stack([np.interp(frames, seen, column) for column in known], axis=1).astype(np.float32)
+
+
+def _scored(track: Track, keys: Sequence[KeyFrame], min_score: float) -> Track:
+    """The sightings whose scores count: all but the faint ones between clear ones."""
+    clear = [keys[number].persons.score[i] >= min_score for number, i in zip(track.keys, track.boxes, strict=True)]
+    first, last = clear.index(True), len(clear) - 1 - clear[::-1].index(True)
+    kept = [k for k in range(len(clear)) if clear[k] or not first < k < last]
+    return Track(keys=[track.keys[k] for k in kept], boxes=[track.boxes[k] for k in kept])
+
+
 def find_tracks(keys: Sequence[KeyFrame], *, max_gap: int, min_score: float = 0.0) -> list[Track]:
-    """The persons of one shot, in order of appearance; `keys` in order of frame.
+    """The persons of one shot, in order of first clear sight; `keys` in order of frame.
 
     As in ByteTrack (Zhang et al., ECCV 2022): boxes scored `min_score` or more are shared out among the tracks first,
     the fainter ones then among the tracks left over; they keep a track alive and never begin one. A track is open while
     it was seen in the key frame before, or at most `max_gap` frames ago: a person the detector misses for a moment is
-    still the same.
+    still the same. Beyond ByteTrack, which cannot look ahead, a track is led back through the faint boxes before its
+    first clear one. In place of a Kalman filter, as key frames are unevenly apart: the pace of the last second.
     """
     tracks: list[Track] = []
     for number, key in enumerate(keys):
@@ -87,32 +114,52 @@ def find_tracks(keys: Sequence[KeyFrame], *, max_gap: int, min_score: float = 0.
         for i, track in owners.items():
             track.keys.append(number)
             track.boxes.append(i)
-    return [_without_faint_end(track, keys, min_score) for track in tracks]
+    _begin_earlier(tracks, keys)
+    return tracks
 
 
 def _share_out(
     tracks: Sequence[Track], keys: Sequence[KeyFrame], number: int, *, clear: Bool[np.ndarray, "n"]
 ) -> dict[int, Track]:
     """Whose the boxes of key frame `number` are: by the box's number, the track; some are nobody's."""
-    persons = keys[number].persons
+    xyxy = keys[number].persons.xyxy
     owners: dict[int, Track] = {}
     for boxes, min_iou in ((np.flatnonzero(clear), MIN_IOU), (np.flatnonzero(~clear), MIN_IOU_FAINT)):
         waiting = [track for track in tracks if track not in owners.values()]
-        pairs = link([_expected(track, keys, number) for track in waiting], persons.xyxy[boxes], min_iou=min_iou)
-        owners |= {int(boxes[i]): waiting[j] for i, j in pairs.items()}
+        expected = [_expected(track, keys, keys[number].frame) for track in waiting]
+        owners |= {int(boxes[i]): waiting[j] for i, j in link(expected, xyxy[boxes], min_iou=min_iou).items()}
     return owners
 
 
-def _expected(track: Track, keys: Sequence[KeyFrame], number: int) -> Float32[np.ndarray, "4"]:
-    """Where a track's person should be in key frame `number`, if it moves on as it last did, but not for long."""
-    last = keys[track.keys[-1]]
-    box = last.persons.xyxy[track.boxes[-1]]
-    if len(track.keys) < 2:
-        return box
-    before = keys[track.keys[-2]]
-    share = (keys[number].frame - last.frame) / (last.frame - before.frame)
-    moved: Float32[np.ndarray, "4"] = box - before.persons.xyxy[track.boxes[-2]]
-    return box + np.float32(min(share, MAX_FORECAST)) * moved
+def _expected(track: Track, keys: Sequence[KeyFrame], frame: int) -> Float32[np.ndarray, "4"]:
+    """Where a track's person should be in a frame: its last box, moved on at the pace of its centre of late."""
+    last = keys[track.keys[-1]].frame
+    seen = [(keys[number].frame, keys[number].persons.xyxy[i]) for number, i in _latest(track, keys)]
+    times = np.array([time for time, _ in seen], np.float64)
+    centres = np.stack([(box[:2] + box[2:]) / 2 for _, box in seen])  # k 2
+    times -= times.mean()
+    spreads = (times**2).sum()
+    pace = times @ (centres - centres.mean(axis=0)) / spreads if spreads > 0 else np.zeros(2)  # least squares
+    return seen[-1][1] + np.tile((frame - last) * pace, 2).astype(np.float32)
+
+
+def _latest(track: Track, keys: Sequence[KeyFrame]) -> list[tuple[int, int]]:
+    """The last two sightings, and all others of the last second."""
+    since = keys[track.keys[-1]].frame - PACE_FRAMES
+    count = max(2, sum(keys[number].frame >= since for number in track.keys[-PACE_FRAMES - 1 :]))
+    return list(zip(track.keys[-count:], track.boxes[-count:], strict=True))
+
+
+def _begin_earlier(tracks: Sequence[Track], keys: Sequence[KeyFrame]) -> None:
+    """Lead tracks back through the faint boxes before their first clear one."""
+    owned = {(number, i) for track in tracks for number, i in zip(track.keys, track.boxes, strict=True)}
+    for number in reversed(range(len(keys) - 1)):
+        free = [i for i in range(len(keys[number].persons.score)) if (number, i) not in owned]
+        begun = [track for track in tracks if track.keys[0] == number + 1]
+        first = [keys[number + 1].persons.xyxy[track.boxes[0]] for track in begun]
+        for i, j in link(first, keys[number].persons.xyxy[free], min_iou=MIN_IOU_FAINT).items():
+            begun[j].keys.insert(0, number)
+            begun[j].boxes.insert(0, free[i])
 
 
 def link(
@@ -134,32 +181,3 @@ def iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.nd
     area_a, area_b = (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b))
     union = area_a[:, None] + area_b[None] - shared
     return shared / np.where(union > 0, union, 1)
-
-
-def spread(
-    track: Track, keys: Sequence[KeyFrame], columns: Sequence[Float[np.ndarray, "_ c"]]
-) -> tuple[Int32[np.ndarray, "f"], Float32[np.ndarray, "f c"]]:
-    """A track's frames, from half-way before it was first seen to half-way after it was last, and columns for each.
-
-    `columns` has a row a person for each key frame: boxes, scores, landmarks, whatever moves linearly between.
-    """
-    first, last = track.keys[0], track.keys[-1]
-    start = (keys[first - 1].frame + keys[first].frame) // 2 + 1 if first > 0 else keys[0].frame
-    end = (keys[last].frame + keys[last + 1].frame) // 2 if last + 1 < len(keys) else keys[-1].frame
-    frames = np.arange(start, end + 1, dtype=np.int32)
-    seen = [keys[number].frame for number in track.keys]
-    known = np.stack([columns[number][i] for number, i in zip(track.keys, track.boxes, strict=True)], axis=1)  # c k
-    return frames, np.stack([np.interp(frames, seen, column) for column in known], axis=1).astype(np.float32)
-
-
-def _without_faint_end(track: Track, keys: Sequence[KeyFrame], min_score: float) -> Track:
-    """Up to the last box that was clear: the fainter ones after it may be of nobody."""
-    end = track.keys.index(_clear(track, keys, min_score).keys[-1]) + 1
-    return Track(keys=track.keys[:end], boxes=track.boxes[:end])
-
-
-def _clear(track: Track, keys: Sequence[KeyFrame], min_score: float) -> Track:
-    """Where the track was seen clearly."""
-    pairs = zip(track.keys, track.boxes, strict=True)
-    seen = [(number, i) for number, i in pairs if keys[number].persons.score[i] >= min_score]
-    return Track(keys=[number for number, _ in seen], boxes=[i for _, i in seen])

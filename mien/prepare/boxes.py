@@ -20,7 +20,7 @@ from mien.prepare.sidecar import boxes_at, read_sidecar
 from mien.types import BoxTable
 
 THUMBNAIL = 32  # pixels of the short side: libjpeg decodes 256 to it at an eighth, fastest of all
-LONGEST_MISS_S = 1.0  # a person not found for so long is taken to have stayed
+LONGEST_MISS_S = 2.0  # a person not found for so long is taken to have stayed
 
 
 class BoxSettings(Config):
