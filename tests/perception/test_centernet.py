@@ -4,42 +4,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from mien.media.video import read_frames
-from mien.perception.centernet import SIDE, CenterNet, decode, letterbox_for, without_doubles
-from mien.perception.detector import DETECTORS, build_detector
-from mien.types import Detections, MienError
-
-SIDES = st.integers(16, 2000)
-
-
-@given(height=SIDES, width=SIDES, corners=st.tuples(*[st.floats(0, 1)] * 4))
-def test_box_comes_back_from_the_letterbox_where_it_was(
-    height: int, width: int, corners: tuple[float, float, float, float]
-) -> None:
-    x0, x1 = sorted((corners[0] * width, corners[1] * width))
-    y0, y1 = sorted((corners[2] * height, corners[3] * height))
-    letterbox = letterbox_for(height=height, width=width)
-    to_input = np.array([letterbox.width / width, letterbox.height / height] * 2)
-    box = np.array([[x0, y0, x1, y1]], np.float32)
-    assert_allclose(letterbox.to_frame((box * to_input).astype(np.float32)), box, atol=1e-3 * max(width, height) / 512)
-    assert max(letterbox.width, letterbox.height) == SIDE
-
-
-@pytest.mark.parametrize(("height", "width"), [(256, 455), (1080, 1920), (455, 256), (300, 300)])
-def test_an_edge_in_the_frame_lies_where_the_letterbox_says(height: int, width: int) -> None:
-    frame = np.zeros((height, width, 3), np.uint8)
-    column, row = width // 3, height // 4
-    frame[row:, column:] = 255
-    letterbox = letterbox_for(height=height, width=width)
-    grey = letterbox.apply(frame)[..., 0] / 255
-    # Where the edge is, to a fraction of a pixel: what is dark of the row, and of the column, through the lit part.
-    edge = [letterbox.width - grey[letterbox.height - 1].sum(), letterbox.height - grey[:, letterbox.width - 1].sum()]
-    back = letterbox.to_frame(np.array([[*edge, letterbox.width, letterbox.height]], np.float32))
-    assert_allclose(back[0], [column, row, width, height], atol=0.15)
+from mien.perception.centernet import SIDE, CenterNet, decode
 
 
 def test_boxes_are_decoded_at_peaks_highest_first() -> None:
@@ -52,38 +20,11 @@ def test_boxes_are_decoded_at_peaks_highest_first() -> None:
     assert found.xyxy.tolist() == [[0, 7, 6, 19], [7, 2, 11, 8]]
 
 
-def test_a_person_found_twice_counts_once() -> None:
-    xyxy = np.array([[0, 0, 100, 100], [3, 2, 99, 100], [60, 0, 160, 100]], np.float32)
-    once = without_doubles(Detections(xyxy=xyxy, score=np.array([0.9, 0.8, 0.7], np.float32)))
-    assert once.xyxy[:, 0].tolist() == [0, 60]
-    assert len(without_doubles(Detections(xyxy=xyxy[:0], score=np.zeros(0, np.float32))).score) == 0
-
-
-@pytest.mark.parametrize("name", sorted(DETECTORS))
-def test_every_detector_keeps_the_contract(name: str) -> None:
-    detector = build_detector(name, threads=1)
-    assert detector.id
-    assert 0 < detector.threshold < 1
-    assert detector.detect(np.zeros((0, 48, 64, 3), np.uint8)) == []
-    frames = np.random.default_rng(0).integers(0, 256, (2, 120, 200, 3), np.uint8)
-    found = detector.detect(frames)
-    assert len(found) == 2
-    for persons in found:
-        assert (np.diff(persons.score) <= 0).all()
-        assert (persons.xyxy >= 0).all()
-        assert (persons.xyxy <= [200, 120, 200, 120]).all()
-
-
 def test_detector_pickles_without_its_session() -> None:
     detector = CenterNet(threads=1)
     detector.detect(np.zeros((1, 32, 32, 3), np.uint8))
     assert len(pickle.dumps(detector)) < 500
     assert pickle.loads(pickle.dumps(detector)).threads == 1
-
-
-def test_unknown_detector_is_named_with_those_there_are() -> None:
-    with pytest.raises(MienError, match=r"no detector 'yolo'; there is centernet"):
-        build_detector("yolo")
 
 
 @pytest.mark.real_data
