@@ -52,8 +52,8 @@ class Punctuator(Protocol):
 def build_punctuator(name: str = "mien") -> Punctuator:
     """The punctuation model of that name: `mien` is the shipped one; a folder; `hf:ID` or `hf:ID@REVISION`.
 
-    A folder may hold a model of ours or a token classifier of the library transformers, as may a hub id. Raises
-    MienError if there is no such model.
+    A folder may hold a model of ours or a token classifier of the library transformers; a hub id names the latter.
+    Raises MienError if there is no such model.
     """
     from mien.language.huggingface import PREFIX, HuggingFacePunctuator, is_transformers_folder
 

@@ -1,15 +1,14 @@
-"""The utterance model: how a spoken sentence sounds in seven emotions, from its words alone.
+"""Utterance sentiment: how a spoken sentence sounds in seven emotions, from its words alone.
 
-A small ensemble of convolutional networks (Kim 2014, with attention and maximum pooling) over subwords, trained from
-scratch by `scripts/train_utterance_model.py` and shipped with the package; its card is beside its weights.
+The embedded model is a small ensemble of convolutional networks (Kim 2014, with attention and maximum pooling) over
+subwords, trained from scratch by `scripts/train_utterance_model.py`; its card is beside its weights.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import tokenizers
@@ -17,11 +16,10 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Float32, Int64
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mien.config import Config, validate
+from mien.config import Config
+from mien.language.model_files import read_model_files
 from mien.types import ASSETS, EMOTIONS, MienError
 
 PAD, UNKNOWN = "<pad>", "<unk>"
@@ -31,6 +29,35 @@ MAX_TOKENS = 64
 """What is longer is read up to here: three times as long as the subtitles' two lines allow."""
 
 BATCH_SIZE = 256
+
+
+@runtime_checkable
+class SentimentModel(Protocol):
+    """Anything that gives sentences emotions; `id` names the exact weights, to be stored with what they computed."""
+
+    id: str
+
+    def logits(self, texts: Sequence[str]) -> Float32[np.ndarray, "n 7"]:
+        """Unnormalised scores over EMOTIONS; their softmax is a probability."""
+        ...
+
+
+def build_sentiment(name: str = "mien") -> SentimentModel:
+    """The sentiment model of that name: `mien` is the embedded one; a folder; `hf:ID` or `hf:ID@REVISION`.
+
+    A folder may hold a model of ours or a sequence classifier of the library transformers; a hub id names the latter.
+    Raises MienError if there is no such model, or if its labels are not EMOTIONS.
+    """
+    from mien.language.huggingface import PREFIX, HuggingFaceSentiment, is_transformers_folder
+
+    if name == "mien":
+        return UtteranceModel.load()
+    if name.startswith(PREFIX):
+        return HuggingFaceSentiment.load(name.removeprefix(PREFIX))
+    folder = Path(name)
+    if not folder.is_dir():
+        raise MienError(f"no sentiment model {name}; give mien, a model's folder, or hf:ID with the id of a hub's")
+    return HuggingFaceSentiment.load(name) if is_transformers_folder(folder) else UtteranceModel.load(folder)
 
 
 class UtteranceConfig(Config):
@@ -67,24 +94,10 @@ class UtteranceModel:
         Raises MienError if a file of it is missing or does not fit the others.
         """
         folder = ASSETS / "utterance" if path is None else path
-        files = [folder / name for name in ("config.json", "tokenizer.json", "model.safetensors")]
-        for file in files:
-            if not file.is_file():
-                raise MienError(f"no {file.name} in {folder}; train one with scripts/train_utterance_model.py")
-        config_file, tokenizer_file, weights_file = files
-        config = validate(UtteranceConfig, _read_json(config_file), source=str(config_file))
-        try:
-            bpe = tokenizers.Tokenizer.from_file(str(tokenizer_file))
-        except Exception as error:  # the library raises nothing narrower than Exception
-            raise MienError(f"{tokenizer_file} is not a tokenizer.json: {error}; copy it again") from error
-        network = UtteranceNetwork(config)
-        try:
-            network.load_state_dict({k: v.float() for k, v in load_file(weights_file).items()})
-        except (RuntimeError, SafetensorError) as error:
-            raise MienError(f"{weights_file} does not fit {config_file}: {error}") from error
-        content = b"".join(file.read_bytes() for file in files)
-        digest = hashlib.sha256(content).hexdigest()[:8]
-        return cls(config, bpe, network, id=f"{config.name}-{digest}")
+        files = read_model_files(folder, UtteranceConfig, script="scripts/train_utterance_model.py")
+        network = UtteranceNetwork(files.config)
+        files.fill(network, {name: tensor.float() for name, tensor in files.tensors.items()})
+        return cls(files.config, files.bpe, network, id=f"{files.config.name}-{files.digest}")
 
     def logits(self, texts: Sequence[str]) -> Float32[np.ndarray, "n 7"]:
         """Unnormalised scores over EMOTIONS; their softmax is a calibrated probability."""
@@ -167,13 +180,3 @@ def decide(probabilities: Float[np.ndarray, "n c"], thresholds: Float[np.ndarray
     none = ~labels.any(axis=1)
     labels[none, probabilities[none].argmax(axis=1)] = True
     return labels
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise MienError(f"{path} is not JSON ({error}); copy it again or retrain the model") from error
-    if not isinstance(data, dict):
-        raise MienError(f"{path} must hold an object, not a {type(data).__name__}; copy it again")
-    return data
