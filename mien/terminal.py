@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -24,8 +26,11 @@ from jaxtyping import UInt8
 from mien.types import MienError, VideoInfo
 
 METADATA_KEY = b"mien"
+HOST = socket.gethostname().replace(".", "-")  # a store may lie on a disk that several machines share
 FRAMES_PER_BATCH = 64  # all batches but the last have this many, so that frame i is in batch i // 64
 SCHEMA = pa.schema([pa.field("jpeg", pa.binary(), nullable=False), pa.field("time_s", pa.float64(), nullable=False)])
+
+STALE_S = 3600.0
 
 
 class DiskFullError(MienError):
@@ -179,7 +184,7 @@ def metadata_of(schema: pa.Schema, *, path: Path) -> dict[str, Any]:
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; becomes `path` when the block succeeds, else is removed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -194,3 +199,22 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_left_parts(folder: Path) -> None:
+    """Delete what killed processes left unfinished in `folder`: those of this machine, and what is an hour old."""
+    for part in folder.glob(".*.part"):
+        *_, host, pid, _ = part.name.rsplit(".", 3)
+        is_ours_and_over = host == HOST and pid.isdecimal() and not _is_running(int(pid))
+        if is_ours_and_over or time.time() - part.stat().st_mtime > STALE_S:
+            part.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # someone else's
+        return True
+    return True

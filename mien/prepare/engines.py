@@ -130,11 +130,11 @@ def _dismiss(crew: list[_Worker]) -> None:
 def _work(job: Job, pipe: Connection) -> None:
     """The life of a worker: a video in, messages on its progress and the result out, until it is terminated."""
     signal.signal(signal.SIGTERM, _leave)
-    last: tuple[str, int] | None = None
+    last: tuple[str, str, int] | None = None
 
     def tell(video: str, stage: str, fraction: float) -> None:
         nonlocal last
-        if (now := (stage, int(100 * fraction))) != last:
+        if (now := (video, stage, int(100 * fraction))) != last:
             last = now
             pipe.send((video, stage, fraction))
 
@@ -214,7 +214,9 @@ def _result(ray: Any, done: Any, video: NamedVideo) -> PreparedVideo:
     try:
         return ray.get(done)
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
+        if isinstance(error.cause, MienError):
+            raise error.cause from error
+        raise MienError(f"Ray cannot run it: {error.cause}; is the same mien installed on every node?") from error
     except ray.exceptions.RayError as error:  # its worker died again and again
         first_line = str(error).strip().splitlines()[0]
         return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=f"Ray gave it up: {first_line}"))

@@ -6,7 +6,6 @@ changes no byte of what it writes.
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from mien.data.store import CLIPS_FILE
 from mien.data.tables import up_to_date
-from mien.media.frames import DiskFullError
+from mien.media.frames import DiskFullError, remove_left_parts
 from mien.prepare.origin import origin_of
 from mien.prepare.places import Place
 from mien.prepare.settings import PrepareSettings
@@ -26,8 +25,6 @@ from mien.types import MienError, Skipped
 
 OnProgress = Callable[[str, str, float], None]
 """Called with a video's name, the stage's, and how much of that stage is done, in [0, 1]."""
-
-STALE_S = 3600.0  # an unfinished file untouched for so long was left by a process that was killed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +72,7 @@ def _prepare(
     if up_to_date(folder / CLIPS_FILE, stages[-1].wanted):  # it tells of all the others
         return PreparedVideo(name=video.name)
     if own.is_local:
-        _remove_stale_parts(folder)
+        remove_left_parts(folder)
     else:
         for name in OUTPUTS:
             own.fetch(name, folder / name)
@@ -96,9 +93,3 @@ def _run(stages: list[Stage], folder: Path, tell: Callable[[str, float], None]) 
             stage.make(partial(tell, stage.name))
             tell(stage.name, 1.0)
             yield stage
-
-
-def _remove_stale_parts(folder: Path) -> None:
-    for part in folder.glob(".*.part"):
-        if time.time() - part.stat().st_mtime > STALE_S:
-            part.unlink(missing_ok=True)

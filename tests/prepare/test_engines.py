@@ -1,0 +1,141 @@
+"""Who does the work changes nothing; who dies at it costs one video at most."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mien.media.frames import DiskFullError
+from mien.prepare.engines import run_here, run_processes
+from mien.prepare.places import Place
+from mien.prepare.video import OnProgress, PreparedVideo
+from mien.prepare.videos import NamedVideo
+from mien.types import Skipped
+
+VIDEOS = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num_bytes=1) for name in "abcde"]
+
+
+def succeed(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
+    on_progress(video.name, "frames", 0.5)
+    return PreparedVideo(name=video.name, stages_run=("frames",))
+
+
+def die_at_b(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
+    if video.name == "b":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return succeed(video, on_progress)
+
+
+def exit_at_d(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
+    if video.name == "d":
+        os._exit(3)
+    return succeed(video, on_progress)
+
+
+def fill_the_disk(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
+    raise DiskFullError("no room left")
+
+
+def no_progress(video: str, stage: str, fraction: float) -> None:
+    return None
+
+
+def by_name(done: list[PreparedVideo]) -> dict[str, Skipped | None]:
+    return {video.name: video.failure for video in done}
+
+
+def test_processes_do_every_video_once_and_tell_of_it() -> None:
+    told: list[tuple[str, str, float]] = []
+    done = list(run_processes(succeed, VIDEOS, workers=2, on_progress=lambda *message: told.append(message)))
+    assert sorted(video.name for video in done) == list("abcde")
+    assert sorted(told) == [(name, "frames", 0.5) for name in "abcde"]
+    assert list(run_here(succeed, VIDEOS, on_progress=no_progress)) == sorted(done, key=lambda video: video.name)
+
+
+@pytest.mark.parametrize(
+    ("job", "bad", "how"), [(die_at_b, "b", "was killed by signal 9"), (exit_at_d, "d", "ended with status 3")]
+)
+def test_a_video_that_kills_its_process_fails_alone(
+    job: Callable[[NamedVideo, OnProgress], PreparedVideo], bad: str, how: str
+) -> None:
+    failures = by_name(list(run_processes(job, VIDEOS, workers=2, on_progress=no_progress)))
+    assert set(failures) == set("abcde")
+    assert {name for name, failure in failures.items() if failure} == {bad}
+    assert how in (failures[bad] or Skipped(what="", reason="")).reason
+
+
+def test_a_full_disk_stops_everyone() -> None:
+    with pytest.raises(DiskFullError, match="no room left"):
+        list(run_processes(fill_the_disk, VIDEOS, workers=2, on_progress=no_progress))
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def start_prepare(videos: Path, out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "mien", "prepare", str(videos), "--out", str(out), "--boxes", "none"]
+    with out.with_suffix(".log").open("ab") as log:
+        return subprocess.Popen([*command, "--workers", "2"], stderr=log)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come to that within 30 s")
+
+
+def content(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found in /proc")
+@pytest.mark.parametrize("victim", ["worker", "all", "interrupt"])
+def test_killed_at_any_moment_the_same_command_finishes_the_rest(tmp_path: Path, victim: str) -> None:
+    """A worker, everyone (as when a machine goes down), or Ctrl-C: in the end the store is as if nothing had been."""
+    from made_videos import write_subtitles, write_video
+
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for k in range(4):
+        write_video(videos / f"{k}.mp4", num_frames=900 if k < 2 else 90, fps=30, width=480, height=360)
+        write_subtitles(videos / f"{k}.srt", [(1.0, 4.0, f"This is video number {k}."), (5.0, 8.5, "And it goes on.")])
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert start_prepare(videos, whole).wait() == 0
+    run = start_prepare(videos, broken)
+    wait_for(lambda: any(broken.glob("videos/*/.frames.arrow.*.part")))
+    if victim == "worker":
+        os.kill(max(children(run.pid)), signal.SIGKILL)
+        assert run.wait() == 0
+    else:
+        parts = list(broken.glob("videos/*/.frames.arrow.*.part"))
+        family = children(run.pid)
+        os.kill(run.pid, signal.SIGINT if victim == "interrupt" else signal.SIGKILL)
+        for child in family if victim == "all" else []:
+            os.kill(child, signal.SIGKILL)
+        assert run.wait() == (130 if victim == "interrupt" else -signal.SIGKILL)
+        assert "Traceback" not in broken.with_suffix(".log").read_text()
+        wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in family))
+        assert any(part.exists() for part in parts) == (victim == "all")
+        assert not (broken / "index.parquet").exists()
+        again = start_prepare(videos, broken)
+        assert again.wait() == 0
+    assert content(broken) == content(whole)
