@@ -12,7 +12,8 @@ from mien.perception.tracking import KeyFrame, link
 from mien.types import Detections
 
 SAME_PLACE_IOU = 0.8  # of a person's boxes in two key frames that need none between
-SAME_LOOK = 6.0  # mean grey levels by which a picture between may differ from the nearer-looking key frame
+STILL_SEEN = 0.7  # of the least score: who is this faint in the other key frame has not come or gone
+SAME_LOOK = 8.0  # mean grey levels by which a picture between may differ from the nearer-looking key frame
 
 
 def find_key_frames(
@@ -26,8 +27,9 @@ def find_key_frames(
     """The shot's first picture, its last, and as many between as it takes, each once, in order.
 
     Steps of at most `every` frames are halved until the key frames at both ends show the same persons in the same
-    places (the boxes scored `min_score` or more pair off with IoU ≥ 0.8), and every picture between resembles one of
-    the two. So what is still costs a look every `every` frames, and comings and goings are found to the frame.
+    places (who scores `min_score` in one is in the other, IoU ≥ 0.8, with 0.7 of it or more), and every picture between
+    resembles one of the two. So what is still costs a look every `every` frames, and comings and goings are found to
+    the frame.
 
     `look` finds the persons in a picture, `sketches` are the video's (mien.perception.shots).
     """
@@ -64,9 +66,12 @@ def _is_settled(
 
 
 def _same_persons(before: Detections, after: Detections, min_score: float) -> bool:
-    """Whether everybody is in both, in about the same place."""
-    here, there = (found.xyxy[found.score >= min_score] for found in (before, after))
-    return len(here) == len(there) == len(link(list(here), there, min_iou=SAME_PLACE_IOU))
+    """Whether everybody seen clearly in one is in the other, in about the same place."""
+    for here, there in ((before, after), (after, before)):
+        clear, visible = here.xyxy[here.score >= min_score], there.xyxy[there.score >= STILL_SEEN * min_score]
+        if len(link(list(clear), visible, min_iou=SAME_PLACE_IOU)) < len(clear):
+            return False
+    return True
 
 
 def _largest_change(sketches: UInt8[np.ndarray, "f h w"]) -> float:
