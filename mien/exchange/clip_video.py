@@ -18,7 +18,10 @@ from mien.types import MienError
 Codec = Literal["h264", "mjpeg"]
 """`h264` plays everywhere and is small; `mjpeg` holds the stored JPEGs byte for byte."""
 
-H264_PRESET = "medium"
+H264 = {"preset": "medium", "bf": "0"}
+"""Without B-frames: x264's look ahead for them reads memory that it has not set, so that the same pictures give other
+bytes now and then (`bench/exchange.py`). It costs a sixth of the size."""
+
 REPEATABLE = {"fflags": "+bitexact"}  # no date and no version in the file
 
 
@@ -68,9 +71,8 @@ def _mux(container: Any, jpegs: Sequence[bytes], *, rate: Fraction, width: int, 
 
 
 def _encode(container: Any, jpegs: Sequence[bytes], *, rate: Fraction, width: int, height: int, crf: int) -> None:
-    options = {"crf": str(crf), "preset": H264_PRESET}
     try:
-        stream = container.add_stream("libx264", rate=rate, options=options)
+        stream = container.add_stream("libx264", rate=rate, options=H264 | {"crf": str(crf)})
     except av.codec.codec.UnknownCodecError as error:
         raise MienError("this FFmpeg cannot write H.264; use the codec mjpeg, or PyAV's own wheel") from error
     stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"

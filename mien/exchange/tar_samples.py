@@ -83,7 +83,7 @@ def samples_of(shard: Path) -> Iterator[TarSample | Skipped]:
     As webdataset has it, a file's key is its path up to the first dot of its name, and the files of a sample follow
     each other.
     """
-    sample: TarSample | None = None
+    sample, wrong = None, ""
     try:
         with tarfile.open(shard, "r:") as tar:
             for member in tar:
@@ -97,17 +97,21 @@ def samples_of(shard: Path) -> Iterator[TarSample | Skipped]:
                         yield sample
                     sample = TarSample(shard=shard, key=key)
                 sample.files[end.lower()] = Span(offset=member.offset_data, size=member.size)
+            if not _ends(shard, tar.offset):
+                wrong = "it is cut off: fetch it again"
     except (tarfile.TarError, EOFError, ValueError) as error:
-        if sample is not None:
-            yield sample
-        what = "the rest of it" if sample else "it"
-        yield Skipped(
-            what=shard.name,
-            reason=f"{what} is no plain tar ({error}); fetch it again, or uncompress it (gunzip, unzstd)",
-        )
-    else:
-        if sample is not None:
-            yield sample
+        wrong = f"it is no plain tar, or cut off ({error}): fetch it again, or uncompress it (gunzip, unzstd)"
+    if sample is not None:
+        yield sample
+    if wrong:
+        yield Skipped(what=shard.name, reason=wrong)
+
+
+def _ends(shard: Path, offset: int) -> bool:
+    """Whether a tar ends where its last file does, as they do, with a block of zeros; Python's reader does not mind."""
+    with shard.open("rb") as tar:
+        tar.seek(offset)
+        return tar.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
 
 
 def _expand(pattern: str) -> Iterator[str]:
