@@ -70,34 +70,75 @@ def theatre(
 
 @app.command()
 def prepare(
-    videos: Annotated[Path, typer.Argument(help="A video, or a folder of videos with .srt or .vtt beside them.")],
-    out: Annotated[Path, typer.Option("--out", help="The store to make or to go on with.")],
+    videos: Annotated[str, typer.Argument(help="A video, or a folder of videos with subtitles beside them; or a URL.")],
+    out: Annotated[str, typer.Option("--out", help="The store to make or to go on with; a folder or a URL.")],
     boxes: Annotated[
         Literal["detector", "sidecar", "none"], typer.Option(help="Where the person boxes come from.")
     ] = "detector",
+    detector: Annotated[str, typer.Option(help="centernet, onnx:PATH or hf:ID.")] = "centernet",
+    faces: Annotated[bool, typer.Option(help="Look for faces too.")] = False,
     subject: Annotated[
-        Literal["all", "largest", "speaking"], typer.Option(help="Whose boxes are the subject's.")
+        Literal["all", "largest", "speaking"],
+        typer.Option(help="Whose boxes are the subject's. speaking: by side-car, or by the motion of mouths."),
     ] = "all",
+    language: Annotated[str | None, typer.Option(help="Of several subtitles, this language; else English.")] = None,
+    punctuation: Annotated[str, typer.Option(help="What restores missing full stops: mien, hf:ID or none.")] = "none",
+    sentiment: Annotated[str, typer.Option(help="What scores the sentences: mien or hf:ID.")] = "mien",
+    asr: Annotated[
+        str | None, typer.Option(help="Without subtitles, recognise speech by this faster-whisper model.")
+    ] = None,
     fps: Annotated[float, typer.Option(help="Frames a second to keep.")] = 8.0,
     images: Annotated[bool, typer.Option(help="Take pictures too, as videos of one frame.")] = False,
-    workers: Annotated[int, typer.Option(help="Videos at a time.")] = 2,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="File of video ids to leave out (and delete from the store); repeatable.")
+    ] = None,
+    keep_duplicates: Annotated[bool, typer.Option(help="Keep videos that show the same as another.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, say index.min_frames=4; repeatable.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Videos at a time, with --engine local.")] = 2,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Processes on this machine, or a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="The cluster's address, or auto; else one is started here.")
+    ] = None,
+    slice_: Annotated[
+        str | None, typer.Option("--slice", help="Only part i/n of the videos; the index is made without it.")
+    ] = None,
 ) -> None:
-    """Turn videos with subtitles into a store: frames, person boxes, timed sentences and their emotion.
+    """Turn videos into a store: frames, people, timed sentences and their emotion.
 
     The same command again goes on where it was stopped and skips what is done. Exit status 1 if a video failed.
 
-    Example: `mien prepare VIDEOS --out stores/mine`
+    Example: `mien prepare VIDEOS --out stores/mine`, then `mien inspect stores/mine`
     """
     with errors():
-        from mien.prepare import BoxSettings, Engine, FrameSettings, PrepareSettings, prepare
+        from mien.config import validate
+        from mien.prepare import Engine, PrepareSettings, Slice, prepare
 
-        settings = PrepareSettings(
-            frames=FrameSettings(fps=fps), boxes=BoxSettings(source=boxes), subject=subject, images=images
-        )
+        chosen = {
+            "frames": {"fps": fps},
+            "words": {"language": language, "punctuation": punctuation, "sentiment": sentiment, "asr": asr},
+            "boxes": {"source": boxes, "detector": detector},
+            "faces": {"source": "detector" if faces or (subject == "speaking" and boxes == "detector") else "none"},
+            "subject": subject,
+            "images": images,
+            "exclude": ["bold_sources", *(exclude or [])],
+            "keep_duplicates": keep_duplicates,
+        }
+        settings = validate(PrepareSettings, chosen, source="the options", overrides=set_ or [])
+        part = Slice.parse(slice_) if slice_ else None
         with progress() as bars:
             shown = PrepareBars(bars)
             report = prepare(
-                videos, out, settings=settings, engine=Engine(workers=workers), on_progress=shown, on_video=shown.video
+                videos,
+                out,
+                settings=settings,
+                engine=Engine(kind=engine, workers=workers, ray_address=ray_address),
+                part=part,
+                on_progress=shown,
+                on_video=shown.video,
             )
         show_prepared(report, out)
 

@@ -5,6 +5,7 @@ A component's config class stands beside the component; this file only knows how
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,15 +35,16 @@ def load_config(cls: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
         raise MienError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
         raise MienError(f"{path} must hold a mapping of keys to values, not a {type(data).__name__}")
+    return validate(cls, data, source=str(path), overrides=overrides)
+
+
+def validate(cls: type[C], data: Mapping[str, Any], *, source: str, overrides: Sequence[str] = ()) -> C:
+    """`data` as a `cls`, with `a.b=value` overrides; what does not fit is named with its path, value and the reason."""
+    changed = copy.deepcopy(dict(data))
     for override in overrides:
-        _apply(data, override)
-    return validate(cls, data, source=str(path))
-
-
-def validate(cls: type[C], data: Mapping[str, Any], *, source: str) -> C:
-    """`data` as a `cls`; what does not fit is named with its path, value and the reason."""
+        _apply(changed, override)
     try:
-        return cls.model_validate(data)
+        return cls.model_validate(changed)
     except ValidationError as error:
         raise MienError(f"{source} does not describe a {cls.__name__}:\n{describe(error)}") from None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from mien.language.sentiment import UtteranceModel
+from mien.language.punctuation import Punctuator, build_punctuator
+from mien.language.sentiment import SentimentModel, build_sentiment
+from mien.language.transcribe import SpeechRecogniser
 from mien.perception.detector import Detector, build_detector
 from mien.prepare.settings import PrepareSettings
 
@@ -15,12 +17,25 @@ def detector_for(name: str, threads: int) -> Detector:
 
 
 @cache
-def sentiment_for(name: str) -> UtteranceModel:
-    return UtteranceModel.load()
+def sentiment_for(name: str) -> SentimentModel:
+    return build_sentiment(name)
+
+
+@cache
+def punctuator_for(name: str) -> Punctuator | None:
+    return None if name == "none" else build_punctuator(name)
+
+
+@cache
+def recogniser_for(name: str, threads: int) -> SpeechRecogniser:
+    return SpeechRecogniser.load(name, threads=threads)
 
 
 def require_models(settings: PrepareSettings) -> None:
     """Raise MienError now, not once a video, if a model that the stages need is not there."""
     sentiment_for(settings.words.sentiment)
+    punctuator_for(settings.words.punctuation)
+    if settings.words.asr:
+        recogniser_for(settings.words.asr, 0)
     if settings.boxes.source == "detector":
         build_detector(settings.boxes.detector)

@@ -18,8 +18,12 @@ class WordSettings(Config):
 
     language: str | None = None
     """Of subtitles in several languages, this one; None prefers English."""
+    punctuation: str = "none"
+    """The model that restores missing full stops: the embedded one, `hf:ID`, or `none`."""
     sentiment: str = "mien"
     """The model that scores sentences: the embedded one, or `hf:ID`."""
+    asr: str | None = None
+    """The faster-whisper model (a folder or a hub id) that recognises speech where there are no subtitles."""
 
 
 class PrepareSettings(Config):
