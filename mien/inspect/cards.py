@@ -79,10 +79,10 @@ def _header(strip: Strip, *, is_clip: bool) -> str:
     clip, n = strip.clip, strip.num_persons
     persons = f"{n} person{'' if n == 1 else 's'}" + (" at a time" if n > 1 else "") if n else "nobody seen"
     share = f'<span title="share of the frames that show a person">in {clip.person_share:.0%} of frames</span>'
+    when = f"<span>{clock(clip.start_s)} – {clock(clip.end_s)}</span><span>{clip.end_s - clip.start_s:.1f} s</span>"
     return (
         f'<header><h3 dir="auto">{escape(clip.id if is_clip else clip.video)}</h3>'
-        f"<span>{clock(clip.start_s)} – {clock(clip.end_s)}</span><span>{clip.end_s - clip.start_s:.1f} s</span>"
-        f"<span>{persons}</span>{share if n and is_clip else ''}</header>"
+        f"{when if is_clip or clip.num_frames > 1 else '<span>one picture</span>'}<span>{persons}</span>{share if n and is_clip else ''}</header>"
     )
 
 

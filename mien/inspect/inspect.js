@@ -58,6 +58,7 @@
     if (now.some((card, i) => list.children[i] !== card)) list.prepend(...now); // moving a card takes its focus away
     document.getElementById("count").textContent =
       shown.length === cards.length ? `${cards.length} shown` : `${shown.length} of ${cards.length} shown`;
+    document.getElementById("nothing").hidden = shown.length > 0;
     pager.hidden = pages < 2;
     document.getElementById("page").textContent = `page ${page} of ${pages}`;
     pager.querySelectorAll("button").forEach((b) => { b.disabled = b.dataset.step < 0 ? page === 1 : page === pages; });

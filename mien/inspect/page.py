@@ -51,20 +51,28 @@ class InspectSettings(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InspectReport:
-    """What the page holds: clips shown, of how many; videos that failed to prepare; what could not be drawn."""
+    """What the page holds: clips shown, of how many; stretches of videos that make none; what could not be drawn.
+
+    `num_failed` are the videos that `mien prepare` failed on, which the page lists.
+    """
 
     page: Path
     num_shown: int
+    num_wordless: int
     num_clips: int
     num_failed: int
     skipped: tuple[Skipped, ...]
 
     def summary(self) -> str:
         """What the terminal says."""
-        failed = f", {self.num_failed:,} videos failed to prepare (listed on it)" if self.num_failed else ""
-        undrawn = f", {len(self.skipped)} could not be drawn" if self.skipped else ""
-        size = self.page.stat().st_size / 1e6
-        return f"{self.page}: {self.num_shown:,} of {self.num_clips:,} clips{undrawn}{failed}; {size:.1f} MB"
+        parts = [
+            f"{self.num_shown:,} of {self.num_clips:,} clips",
+            f"{self.num_wordless:,} videos that make none" if self.num_wordless else "",
+            f"{len(self.skipped):,} things that could not be drawn" if self.skipped else "",
+            f"{self.num_failed:,} failures" if self.num_failed else "",
+            f"{self.page.stat().st_size / 1e6:.1f} MB",
+        ]
+        return f"{self.page}: {', '.join(part for part in parts if part)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +106,8 @@ def inspect_store(store: Path, out: Path, *, settings: InspectSettings | None = 
         part.write_text(page, encoding="utf-8")
     return InspectReport(
         page=out,
-        num_shown=len(drawn.clips),
+        num_shown=sum(shown.has_words for shown in drawn.clips),
+        num_wordless=sum(not shown.has_words for shown in drawn.clips),
         num_clips=found.num_clips,
         num_failed=sum(r.count for r in reasons if r.is_failure),
         skipped=drawn.skipped,

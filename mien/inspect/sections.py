@@ -48,10 +48,12 @@ def head(store: Path, found: Survey, reasons: Sequence[Reason], card: StoreCard 
 def clips_section(clips: Sequence[ShownClip], found: Survey, *, subject: str, pattern: str) -> str:
     """The clips, and the form that filters them."""
     wordless = sum(not shown.has_words for shown in clips)
-    of = f"{len(clips) - wordless:,} of {found.num_clips:,} clips"
+    num_clips = len(clips) - wordless
+    is_all = num_clips == found.num_clips
+    of = f"All {num_clips:,} clips" if is_all and num_clips > 1 else f"{num_clips:,} of {found.num_clips:,} clips"
     which = "" if pattern == "*" else f" of the videos <code>{escape(pattern)}</code>"
-    drawn = ", drawn at random, with some of every emotion there is" if len(clips) - wordless < found.num_clips else ""
-    more = f", and {wordless:,} videos that make none" if wordless else ""
+    drawn = "" if is_all else ", drawn at random, with some of every emotion there is"
+    more = f", and {wordless:,} video{'s that make' if wordless > 1 else ' that makes'} none" if wordless else ""
     cards = "".join(
         clip_card(shown.strip, number=number, is_clip=shown.has_words) for number, shown in enumerate(clips, start=1)
     )
@@ -59,7 +61,8 @@ def clips_section(clips: Sequence[ShownClip], found: Survey, *, subject: str, pa
     return (
         f'<section id="clips" data-subject="{escape(subject)}"><h2>Clips</h2><p>{of}{which}{drawn}{more}. Emotions are '
         f"those of the <em>sentence</em>, as a model of text sees them; not what anyone in the picture feels.</p>"
-        f'{_form(clips, subject=subject) + _legend() if clips else nothing}<div id="cards">{cards}</div>{_pager()}'
+        f'{_form(clips, subject=subject) + _legend() if clips else nothing}<p id="nothing" class="soft" hidden>No clip '
+        f'fits these filters.</p><div id="cards">{cards}</div>{_pager()}'
         "</section>"
     )
 
@@ -85,7 +88,7 @@ def timelines_section(timelines: Sequence[Timeline], clips: Sequence[ShownClip])
     legend = '<div class="legend">' + "".join(f"<span>{tag(e)}</span>" for e in EMOTIONS) + "</div>"
     about = (
         "<p>When something is said, in the colour of its emotion, and who is seen meanwhile. Filled sentences are "
-        f"clips on this page, and lead to them; a dark line marks who speaks.</p>{legend}"
+        f"clips on this page, and lead to them; a line below marks who speaks.</p>{legend}"
     )
     nothing = '<p class="soft">No video with clips to draw.</p>'
     return f'<section id="timelines"><h2>Timelines</h2>{about + drawn if timelines else nothing}</section>'
@@ -116,6 +119,7 @@ def _form(clips: Sequence[ShownClip], *, subject: str) -> str:
         ("-sure", "surest emotion first"), ("sure", "least sure first"), ("-persons", "most persons first"),
         ("share", "least seen first"),
     ]  # fmt: skip
+    faces = any(picture.faces for shown in clips for picture in shown.strip.pictures)
     most = max(shown.strip.num_persons for shown in clips)
     persons = [("0", "nobody"), ("1", "one"), *((f"{n}+", f"{n} or more") for n in range(2, min(most, 5) + 1))]
     return (
@@ -131,7 +135,8 @@ def _form(clips: Sequence[ShownClip], *, subject: str) -> str:
         f"{_select('sort', 'Order', sorts)}"
         '<span class="checks"><label><input type="checkbox" name="seen" value="1"> only with subject</label>'
         '<label><input type="checkbox" name="boxes" value="1" checked> boxes</label>'
-        '<label><input type="checkbox" name="faces" value="1" checked> faces</label></span>'
+        f'<label{"" if faces else " hidden"}><input type="checkbox" name="faces" value="1" checked> faces</label>'
+        "</span>"
         '<span class="end"><output id="count" role="status" aria-live="polite"></output>'
         '<button type="reset">Clear</button></span></form>'
     )

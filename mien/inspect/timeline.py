@@ -136,11 +136,10 @@ def _sentence(said: Said, timeline: Timeline, cards: Mapping[str, str]) -> str:
     """Filled where its clip is on this page, and then a link to it; an outline elsewhere."""
     place = f"{_place(said.start_s, said.end_s, timeline)};--c:{emotion_colour(said.emotion)}"
     about = escape(f"{said.text} ({said.emotion}, {said.end_s - said.start_s:.1f} s)")
+    attributes = f'style="{place}" title="{about}"'
     if said.id in cards:
-        return (
-            f'<a class="span shown" href="{cards[said.id]}" style="{place}" title="{about}" aria-label="{about}"></a>'
-        )
-    return f'<span class="span" style="{place}" title="{about}"></span>'
+        return f'<a class="span shown" href="{cards[said.id]}" aria-label="{about}" {attributes}>{said.emotion}</a>'
+    return f'<span class="span" {attributes}>{said.emotion}</span>'
 
 
 def _stretch(presence: Presence, stretch: tuple[float, float, bool], timeline: Timeline) -> str:
