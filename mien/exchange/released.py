@@ -64,6 +64,7 @@ class ReleasedSettings(Config):
     index: IndexSettings = IndexSettings(min_box_score=0.5)
     """A box counts as a person from 0.5 on, as in the paper."""
     exclude: tuple[str, ...] = ("bold_sources",)
+    keep_duplicates: bool = False
 
 
 def import_released(
@@ -102,7 +103,7 @@ def import_released(
     for video in run_all(partial(_make, out=out, settings=settings), works, workers=min(workers, max(1, len(works)))):
         done.append(video)
         on_video(len(done), len(works))
-    return finish_import(out, done, keep_duplicates=False, broken=list(excluded.values()))
+    return finish_import(out, done, keep_duplicates=settings.keep_duplicates, broken=list(excluded.values()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,7 +160,11 @@ def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> Importe
     inputs: dict[str, Any] = {"logits": work.logits.digest if work.logits else None, "sentiment": model.id}
     for name, path in sorted(work.files.items()):
         inputs[name] = [path.stat().st_size, path.stat().st_mtime_ns]
-    made_with = {"format": FORMAT, "settings": settings.model_dump(mode="json", exclude={"exclude"}), "inputs": inputs}
+    made_with = {
+        "format": FORMAT,
+        "settings": settings.model_dump(mode="json", exclude={"exclude", "keep_duplicates"}),
+        "inputs": inputs,
+    }
     if up_to_date(folder / CLIPS_FILE, made_with):
         return ImportedVideo(name=work.name)
     skipped = [_without(work.name, file) for file in (BOXES, WORDS) if file not in work.files]
