@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int16
 
 from mien.types import Caption, MienError, Word
 
@@ -93,11 +93,11 @@ def read_sound(path: Path) -> Float32[np.ndarray, "n"]:
         pieces = _decoded(container, container.streams.audio[0])
     if not any(piece.any() for piece in pieces):
         raise MienError(f"{path}: its audio track is empty or silent; give it subtitles")
-    return np.concatenate(pieces)
+    return np.concatenate(pieces).astype(np.float32) / 32768
 
 
-def _decoded(container: Any, stream: Any) -> list[Float32[np.ndarray, "_"]]:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+def _decoded(container: Any, stream: Any) -> list[Int16[np.ndarray, "_"]]:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)  # floats would add channels up above 1
     origin_s = (container.start_time or 0) / av.time_base
     pieces: list[np.ndarray] = []
     packets = container.demux(stream)
@@ -112,7 +112,7 @@ def _decoded(container: Any, stream: Any) -> list[Float32[np.ndarray, "_"]]:
         for frame in [*frames, *([None] if packet is None else [])]:
             if frame is not None and not pieces and frame.pts is not None:
                 late_s = max(0.0, float(frame.pts * frame.time_base) - origin_s)
-                pieces.append(np.zeros(round(late_s * SAMPLE_RATE), dtype=np.float32))
+                pieces.append(np.zeros(round(late_s * SAMPLE_RATE), dtype=np.int16))
             pieces += [resampled.to_ndarray()[0] for resampled in resampler.resample(frame)]
         if packet is None:
             return pieces
