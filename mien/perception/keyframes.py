@@ -26,25 +26,34 @@ def find_key_frames(
 ) -> Iterator[KeyFrame]:
     """The shot's first picture, its last, and as many between as it takes, each once, in order.
 
-    Steps of at most `every` frames are halved until the key frames at both ends show the same persons in the same
-    places (who scores `min_score` in one is in the other, IoU ≥ 0.8, with 0.7 of it or more), and every picture between
-    resembles one of the two. So what is still costs a look every `every` frames, and comings and goings are found to
-    the frame.
+    Steps of at most `every` frames are halved until one of these holds. The key frames at both ends show the same
+    persons in the same places (who scores `min_score` in one is in the other, IoU ≥ 0.8, with 0.7 of it or more), and
+    every picture between resembles one of the two. Or the key frame half-way shows everyone half-way. So what is still
+    costs a look every `every` frames, a steady walk or pan two, and comings and goings are found to the frame.
 
     `look` finds the persons in a picture, `sketches` are the video's (mien.perception.shots).
     """
-    seen = {shot[0]: look(shot[0])}
-    for start, end in pairwise(_steps(shot, every)):
-        ahead = [end]  # further ends, the nearest last
-        while ahead:
-            if ahead[-1] not in seen:
-                seen[ahead[-1]] = look(ahead[-1])
-            if _is_settled(start, ahead[-1], seen=seen, sketches=sketches, min_score=min_score):
-                yield KeyFrame(frame=start, persons=seen.pop(start))
-                start = ahead.pop()
+    seen: dict[int, Detections] = {}
+
+    def at(frame: int) -> Detections:
+        if frame not in seen:
+            seen[frame] = look(frame)
+        return seen[frame]
+
+    for start, last in pairwise(_steps(shot, every)):
+        ends = [last]  # further ends, the nearest last
+        while ends:
+            middle, end = (start + ends[-1]) // 2, ends[-1]
+            if _is_settled(at(start), at(end), sketches[start : end + 1], min_score):
+                known = [start]
+            elif _is_foretold(at(start), at(middle), at(end), min_score):
+                known = [start, middle]
             else:
-                ahead.append((start + ahead[-1]) // 2)
-    yield KeyFrame(frame=shot[-1], persons=seen[shot[-1]])
+                ends.append(middle)
+                continue
+            yield from (KeyFrame(frame=frame, persons=seen.pop(frame)) for frame in known)
+            start = ends.pop()
+    yield KeyFrame(frame=shot[-1], persons=at(shot[-1]))
 
 
 def _steps(shot: range, every: int) -> list[int]:
@@ -57,12 +66,11 @@ def _steps(shot: range, every: int) -> list[int]:
     return [shot[0] + length * i // count for i in range(count + 1)] if count else [shot[0]]
 
 
-def _is_settled(
-    start: int, end: int, *, seen: dict[int, Detections], sketches: UInt8[np.ndarray, "f h w"], min_score: float
-) -> bool:
-    if end - start < 2:
+def _is_settled(before: Detections, after: Detections, sketches: UInt8[np.ndarray, "f h w"], min_score: float) -> bool:
+    """Whether nothing happens in between; `sketches` are of both key frames and all pictures between."""
+    if len(sketches) == 2:
         return True
-    return _same_persons(seen[start], seen[end], min_score) and _largest_change(sketches[start : end + 1]) <= SAME_LOOK
+    return _same_persons(before, after, min_score) and _largest_change(sketches) <= SAME_LOOK
 
 
 def _same_persons(before: Detections, after: Detections, min_score: float) -> bool:
@@ -72,6 +80,13 @@ def _same_persons(before: Detections, after: Detections, min_score: float) -> bo
         if len(link(list(clear), visible, min_iou=SAME_PLACE_IOU)) < len(clear):
             return False
     return True
+
+
+def _is_foretold(before: Detections, between: Detections, after: Detections, min_score: float) -> bool:
+    """Whether all who are seen clearly half-way are where a steady movement would have them."""
+    a, b, c = (found.xyxy[found.score >= min_score] for found in (before, between, after))
+    steady = [(a[j] + c[i]) / 2 for i, j in link(list(a), c).items()]
+    return len(a) == len(b) == len(c) == len(link(steady, b, min_iou=SAME_PLACE_IOU))
 
 
 def _largest_change(sketches: UInt8[np.ndarray, "f h w"]) -> float:
