@@ -144,6 +144,9 @@ class HuggingFacePunctuator:
         done = start = 0
         while done < len(spoken):
             found = self._window([bare_words[i] for i in spoken[start:]])
+            if len(found) <= done - start:  # the words before are so long that they fill the window
+                start = done
+                continue
             is_end = start + len(found) == len(spoken)
             until = len(found) if is_end else max(len(found) - CONTEXT_WORDS, done - start + 1)
             for i, mark in zip(spoken[done : start + until], found[done - start : until], strict=True):
@@ -172,7 +175,7 @@ class HuggingFacePunctuator:
                 word = bisect_right(starts, end - 1) - 1
                 if word not in best or row[0] < best[word][0]:
                     best[word] = row
-        is_cut = spans and max(end for _, end in spans) < starts[-1] - 1
+        is_cut = len(spans) >= self._loaded.max_tokens
         num_read = max(1, max(best, default=0)) if is_cut else len(words)  # the last word may be read in part
         return [MARKS[int(best[i].argmax())] if i in best else "" for i in range(num_read)]
 
