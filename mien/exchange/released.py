@@ -33,7 +33,7 @@ from mien.exchange.released_boxes import read_human_boxes
 from mien.exchange.released_frames import require_h5py, store_frames
 from mien.exchange.released_words import ReleasedLogits, read_index, read_transcript
 from mien.exchange.sample import About
-from mien.language.sentiment import UtteranceModel
+from mien.language.sentiment import SentimentModel
 from mien.media.frames import DiskFullError, FrameReader
 from mien.prepare.boxes import BoxSettings
 from mien.prepare.clips import IndexSettings, clips_of
@@ -63,6 +63,8 @@ class ReleasedSettings(Config):
     letterbox_stride: int = Field(STRIDE, gt=0)
     index: IndexSettings = IndexSettings(min_box_score=0.5)
     """A box counts as a person from 0.5 on, as in the paper."""
+    sentiment: str = "mien"
+    """The model that scores sentences without released logits: ours, or `hf:` and the id of the one they are from."""
     exclude: tuple[str, ...] = ("bold_sources",)
     keep_duplicates: bool = False
 
@@ -86,6 +88,7 @@ def import_released(
     if (index is None) != (logits is None):
         raise MienError("the released logits are rows of the released index: give both files, or neither")
     require_h5py()
+    sentiment_for(settings.sentiment)  # missing models are told now, not once a video
     released = read_index(index, logits) if index and logits else None
     videos = _find(roots)
     ids = excluded_ids(settings.exclude)
@@ -156,7 +159,7 @@ def _make(work: _Work, *, out: Path, settings: ReleasedSettings) -> ImportedVide
 
 
 def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> ImportedVideo:
-    model = sentiment_for("mien")
+    model = sentiment_for(settings.sentiment)
     inputs: dict[str, Any] = {"logits": work.logits.digest if work.logits else None, "sentiment": model.id}
     for name, path in sorted(work.files.items()):
         inputs[name] = [path.stat().st_size, path.stat().st_mtime_ns]
@@ -210,7 +213,7 @@ def _without(name: str, file: str) -> Skipped:
 
 
 def _score(
-    sentences: Sequence[Sentence], released: ReleasedLogits | None, model: UtteranceModel
+    sentences: Sequence[Sentence], released: ReleasedLogits | None, model: SentimentModel
 ) -> tuple[ScoredSentences, list[Skipped]]:
     """The released logits of each sentence that has some, and our model's of the others."""
     found = [released.find(sentence) if released else None for sentence in sentences]

@@ -32,7 +32,7 @@ class ExportSettings(Config):
     """What the shards hold, and how much of it."""
 
     codec: Codec = "h264"
-    """`h264` plays everywhere; `mjpeg` keeps the stored JPEGs byte for byte, at about four times the size."""
+    """`h264` plays everywhere; `mjpeg` keeps the stored JPEGs byte for byte, at about three times the size."""
     crf: int = Field(18, ge=0, le=51)
     """The quality of h264 (x264's constant rate factor): 18 is about invisible, each 6 more halve the size."""
     clips_per_shard: int = Field(1000, ge=2, le=10**6)
