@@ -29,7 +29,8 @@ class BoxSettings(Config):
     source: Literal["detector", "sidecar", "none"] = "detector"
     detector: str = "centernet"
     min_score: float | None = Field(None, ge=0, le=1)
-    """Detections below are not kept; None takes the detector's own threshold."""
+    """Who never scores so much is nobody; None takes the detector's own threshold. Fainter boxes serve to follow those
+    who do, and where such a person comes or goes they are kept, with their score."""
     every: int = Field(12, ge=1)
     """Detect at least in every n-th picture of a shot, in more where persons come, go or move; between, these glide.
 
