@@ -2,7 +2,9 @@
 
     python scripts/train_utterance_model.py --data goemotions-ekman --out mien/assets/utterance \\
         --tokenizer mien/assets/utterance/tokenizer.json
+    python scripts/train_utterance_model.py --data goemotions-ekman --out mien/assets/utterance --measure
 
+The second only measures the model in --out again, and writes its card anew.
 The data: `train.tsv`, `dev.tsv` and `test.tsv`, lines of a text, its labels (numbers into mien.types.EMOTIONS, with
 commas between) and an id. Five minutes on two cores. The same seed and tokenizer give the same weights
 on the same machine; without --tokenizer a new one is trained, which breaks ties differently each time.
@@ -52,6 +54,9 @@ BARE = str.maketrans("", "", '.,;:?!…"“”()*~-–—')
 MAX_NEUTRAL = 0.05
 """A sentence counts as emotional, and is trained on, up to this probability of neutral (EmotionCLIP §4)."""
 
+NUM_BINS = 15
+"""Of the calibration error."""
+
 CARD = Path(__file__).with_name("utterance_card.md")
 
 
@@ -68,36 +73,43 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with train.tsv, dev.tsv, test.tsv")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json to use, instead of training one")
+    parser.add_argument("--measure", action="store_true", help="measure the model in --out instead of training one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="part of what makes two runs equal")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(True)
-    train, dev, test = (read_comments(args.data / f"{split}.tsv") for split in ("train", "dev", "test"))
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    config = UtteranceConfig()
-    if args.tokenizer is None:
-        bpe = train_tokenizer(train.texts, vocab_size=config.vocab_size)
-    else:
-        bpe = Tokenizer.from_file(str(args.tokenizer))
-    bpe.save(str(args.out / "tokenizer.json"), pretty=False)
-    network = UtteranceNetwork(config)
-    for i in range(config.num_members):
-        network.members[i] = train_member(config, bpe, train, seed=args.seed * 1000 + i)
-    save_file({k: v.half() for k, v in network.state_dict().items()}, args.out / "model.safetensors")
-    write_config(config, args.out)
-
-    logits = UtteranceModel.load(args.out).logits(dev.texts)  # from here on, what was written
-    temperature = fit_temperature(logits, dev.labels)
-    thresholds = fit_thresholds(softmax(logits / temperature), dev.labels)
-    write_config(config.model_copy(update={"temperature": temperature, "thresholds": thresholds}), args.out)
+    dev, test = (read_comments(args.data / f"{split}.tsv") for split in ("dev", "test"))
+    if not args.measure:
+        train = read_comments(args.data / "train.tsv")
+        train_model(train, dev, out=args.out, tokenizer=args.tokenizer, seed=args.seed)
     model = UtteranceModel.load(args.out)
     metrics = {"dev": measure(model, dev), "test": measure(model, test)}
     (args.out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    card = write_card(metrics["test"], temperature=temperature)
+    card = write_card(metrics["test"], temperature=model.config.temperature)
     (args.out / "README.md").write_text(card, encoding="utf-8")
     print(json.dumps(metrics["test"], indent=1))
+
+
+def train_model(train: Comments, dev: Comments, *, out: Path, tokenizer: Path | None, seed: int) -> None:
+    """Writes the model's files to `out`: weights from `train`, temperature and thresholds from `dev`."""
+    out.mkdir(parents=True, exist_ok=True)
+    config = UtteranceConfig()
+    if tokenizer is None:
+        bpe = train_tokenizer(train.texts, vocab_size=config.vocab_size)
+    else:
+        bpe = Tokenizer.from_file(str(tokenizer))
+    bpe.save(str(out / "tokenizer.json"), pretty=False)
+    network = UtteranceNetwork(config)
+    for i in range(config.num_members):
+        network.members[i] = train_member(config, bpe, train, seed=seed * 1000 + i)
+    save_file({k: v.half() for k, v in network.state_dict().items()}, out / "model.safetensors")
+    write_config(config, out)
+
+    logits = UtteranceModel.load(out).logits(dev.texts)  # of what was written
+    temperature = fit_temperature(logits, dev.labels)
+    thresholds = fit_thresholds(softmax(logits / temperature), dev.labels)
+    write_config(config.model_copy(update={"temperature": temperature, "thresholds": thresholds}), out)
 
 
 def read_comments(path: Path) -> Comments:
@@ -217,20 +229,37 @@ def measure(model: UtteranceModel, comments: Comments) -> dict[str, Any]:
         "f1": {e: round(float(value), 4) for e, value in zip(EMOTIONS, f1, strict=True)},
         "average_precision": {e: round(float(v), 4) for e, v in zip(EMOTIONS, precision, strict=True)},
         "top_label_accuracy": round(float(top_is_right.mean()), 4),
-        "ece": round(calibration_error(probabilities.max(axis=1), top_is_right), 4),
+        "ece": calibration_error(probabilities.max(axis=1), top_is_right),
+        "class_ece": {e: calibration_error(probabilities[:, i], comments.labels[:, i]) for i, e in enumerate(EMOTIONS)},
+        "reliability": reliability(probabilities.max(axis=1), top_is_right),
         "emotional_share": round(float(emotional.mean()), 4),
         "emotional_precision": round(float((~comments.labels[emotional, neutral]).mean()), 4),
         "num_comments": len(comments.texts),
     }
 
 
-def calibration_error(
-    confidence: Float[np.ndarray, "n"], is_right: Bool[np.ndarray, "n"], *, num_bins: int = 15
-) -> float:
-    """Expected calibration error: by how much, on average, confidence and accuracy differ (Guo et al. 2017)."""
-    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
-    gaps = np.bincount(bins, confidence - is_right, minlength=num_bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+def calibration_error(confidence: Float[np.ndarray, "n"], is_right: Bool[np.ndarray, "n"]) -> float:
+    """Expected calibration error (Guo et al. 2017): by how much confidence and accuracy differ, bin by bin.
+
+    That is the mean of |confidence - accuracy| over the bins of `reliability`, each weighed by its share.
+    """
+    rows = reliability(confidence, is_right)
+    error = sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(confidence)
+    return round(error, 4)
+
+
+def reliability(confidence: Float[np.ndarray, "n"], is_right: Bool[np.ndarray, "n"]) -> list[dict[str, float]]:
+    """What fell into each of NUM_BINS equally wide bins, empty ones left out: how many, how sure, how often right."""
+    bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
+    return [
+        {
+            "from": round(i / NUM_BINS, 4),
+            "count": int((bins == i).sum()),
+            "confidence": round(float(confidence[bins == i].mean()), 6),
+            "accuracy": round(float(is_right[bins == i].mean()), 6),
+        }
+        for i in np.unique(bins)
+    ]
 
 
 def write_config(config: UtteranceConfig, folder: Path) -> None:
@@ -239,10 +268,22 @@ def write_config(config: UtteranceConfig, folder: Path) -> None:
 
 def write_card(metrics: dict[str, Any], *, temperature: float) -> str:
     """The model card: the template beside this script, with the numbers measured on test."""
-    rows = [f"| {e} | {metrics['f1'][e]:.3f} | {metrics['average_precision'][e]:.3f} |" for e in EMOTIONS]
-    template = Template(CARD.read_text(encoding="utf-8"))
-    numbers = {key: value for key, value in metrics.items() if not isinstance(value, dict)}
-    return template.substitute(numbers, rows="\n".join(rows), temperature=temperature, max_neutral=MAX_NEUTRAL)
+    columns = [metrics["f1"], metrics["average_precision"], metrics["class_ece"]]
+    rows = [f"| {e} | " + " | ".join(f"{column[e]:.3f}" for column in columns) + " |" for e in EMOTIONS]
+    bins = [
+        f"| {row['from']:.3f}–{row['from'] + 1 / NUM_BINS:.3f} | {row['count']} | {row['confidence']:.3f} | "
+        f"{row['accuracy']:.3f} |"
+        for row in metrics["reliability"]
+    ]
+    return Template(CARD.read_text(encoding="utf-8")).substitute(
+        {key: value for key, value in metrics.items() if not isinstance(value, dict | list)},
+        rows="\n".join(rows),
+        bins="\n".join(bins),
+        num_bins=NUM_BINS,
+        mean_class_ece=round(float(np.mean(list(metrics["class_ece"].values()))), 4),
+        temperature=temperature,
+        max_neutral=MAX_NEUTRAL,
+    )
 
 
 if __name__ == "__main__":
