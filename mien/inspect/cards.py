@@ -12,7 +12,7 @@ from mien.eval.charts import COLOURS
 from mien.eval.report_tables import tag
 from mien.inspect.strips import FaceMark, PersonMark, Picture, Strip
 from mien.language.sentiment import softmax
-from mien.types import EMOTIONS
+from mien.types import EMOTIONS, Clip
 
 TRACK_COLOURS = ("#4cc9f0", "#ffb703", "#7ee081", "#ff8fab", "#c8a2ff", "#ff9f5a", "#f4f06a", "#5eead4")
 """Colours of boxes by track number: light enough for dark labels, and apart from each other on pictures."""
@@ -78,12 +78,15 @@ def _attributes(strip: Strip, *, is_clip: bool) -> str:
 def _header(strip: Strip, *, is_clip: bool) -> str:
     clip, n = strip.clip, strip.num_persons
     persons = f"{n} person{'' if n == 1 else 's'}" + (" at a time" if n > 1 else "") if n else "nobody seen"
-    share = f'<span title="share of the frames that show a person">in {clip.person_share:.0%} of frames</span>'
-    when = f"<span>{clock(clip.start_s)} – {clock(clip.end_s)}</span><span>{clip.end_s - clip.start_s:.1f} s</span>"
-    return (
-        f'<header><h3 dir="auto">{escape(clip.id if is_clip else clip.video)}</h3>'
-        f"{when if is_clip or clip.num_frames > 1 else '<span>one picture</span>'}<span>{persons}</span>{share if n and is_clip else ''}</header>"
-    )
+    is_picture = not is_clip and clip.num_frames == 1
+    facts = ["one picture"] if is_picture else [f"{clock(clip.start_s)} – {clock(clip.end_s)}", _length(clip)]
+    facts += [persons, *([f"in {clip.person_share:.0%} of frames"] if n and is_clip else [])]
+    name = escape(clip.id if is_clip else clip.video)
+    return f'<header><h3 dir="auto">{name}</h3>{"".join(f"<span>{fact}</span>" for fact in facts)}</header>'
+
+
+def _length(clip: Clip) -> str:
+    return f"{clip.end_s - clip.start_s:.1f} s"
 
 
 def _emotions(strip: Strip) -> str:

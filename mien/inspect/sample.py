@@ -81,10 +81,11 @@ def choose(found: Survey, *, count: int, seed: int) -> Int[np.ndarray, "k"]:
     order = np.random.default_rng(seed).permutation(np.flatnonzero(found.matches))
     emotion = found.emotion[order]
     least = max(1, count // LEAST_SHARE)
-    ranks = [np.flatnonzero(emotion == e)[:least] for e in range(len(EMOTIONS))]
-    first = np.sort(np.concatenate(ranks))[:count]
-    rest = np.setdiff1d(np.arange(len(order)), first)[: count - len(first)]
-    return order[np.sort(np.concatenate([first, rest]))]
+    of_each = [np.flatnonzero(emotion == e)[:least] for e in range(len(EMOTIONS))]
+    is_taken = np.zeros(len(order), np.bool_)
+    is_taken[np.sort(np.concatenate(of_each))[:count]] = True
+    is_taken[np.flatnonzero(~is_taken)[: count - int(is_taken.sum())]] = True
+    return order[is_taken]
 
 
 def read_clips(index: Path, rows: Sequence[int] | Int[np.ndarray, "k"]) -> list[Clip]:
