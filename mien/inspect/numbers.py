@@ -47,7 +47,7 @@ def charts_of(found: Survey, card: StoreCard | None) -> str:
     return "".join([
         _emotions(card.emotions, card.mean_emotions),
         _durations(card.clip_durations),
-        bars(card.persons_per_frame, title="Persons in a picture", unit="pictures", keeps_order=True),
+        bars(_in_order(card.persons_per_frame), title="Persons in a picture", unit="pictures", keeps_order=True),
         bars(left_out, title="What became of the sentences", unit="sentences", keeps_order=True),
         bars(card.words_from, title="Where the words come from", unit="videos"),
         bars(card.languages, title="Languages", unit="videos"),
@@ -76,8 +76,13 @@ def bars(counts: Mapping[str, int], *, title: str, unit: str, keeps_order: bool 
     return _chart(rows, title=title, unit=unit)
 
 
+def _in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts of "0", "1", …, "5+" from the smallest number on."""
+    return dict(sorted(counts.items(), key=lambda pair: int(pair[0].rstrip("+"))))
+
+
 def _durations(durations: Mapping[str, int]) -> str:
-    named = {f"{length}–{int(length) + 1} s": count for length, count in durations.items()}
+    named = {f"{length}–{int(length) + 1} s": count for length, count in _in_order(durations).items()}
     return bars(named, title="Length of the clips", unit="clips", keeps_order=True)
 
 

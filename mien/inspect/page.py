@@ -67,9 +67,9 @@ class InspectReport:
         """What the terminal says."""
         parts = [
             f"{self.num_shown:,} of {self.num_clips:,} clips",
-            f"{self.num_wordless:,} videos that make none" if self.num_wordless else "",
-            f"{len(self.skipped):,} things that could not be drawn" if self.skipped else "",
-            f"{self.num_failed:,} failures" if self.num_failed else "",
+            f"{self.num_wordless:,} without words" if self.num_wordless else "",
+            f"{len(self.skipped):,} that could not be drawn" if self.skipped else "",
+            f"{self.num_failed:,} failed to prepare" if self.num_failed else "",
             f"{self.page.stat().st_size / 1e6:.1f} MB",
         ]
         return f"{self.page}: {', '.join(part for part in parts if part)}"

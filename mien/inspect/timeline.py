@@ -100,7 +100,7 @@ def draw_timeline(timeline: Timeline, *, cards: Mapping[str, str]) -> str:
     more = timeline.num_tracks - len(timeline.presences)
     whole = timeline.end_s - timeline.start_s >= timeline.duration_s
     extent = "" if whole else f", {clock(timeline.start_s)} to {clock(timeline.end_s)} of {clock(timeline.duration_s)}"
-    note = f'<p class="soft">and {more} more, who are there for less time</p>' if more > 0 else ""
+    note = f'<p class="soft">and {more} more, who are there no longer than these</p>' if more > 0 else ""
     return (
         f'<figure class="timeline"><figcaption><b dir="auto">{escape(timeline.video)}</b>{extent}</figcaption>'
         f"{''.join(lanes)}{_axis(timeline)}{note}</figure>"

@@ -112,7 +112,7 @@ def test_clips_that_cannot_be_drawn_are_listed(store: Store, tmp_path: Path) -> 
     outline = Outline((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "Could not be drawn on this page" in outline.text
     assert report.skipped[0].reason in outline.text
-    assert "4 things that could not be drawn" in report.summary()
+    assert "4 that could not be drawn" in report.summary()
 
 
 def test_failures_stand_at_the_top_with_the_reason(store: Store, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_card_is_drawn_where_there_is_one(store: Store, tmp_path: Path) -> None:
     card = StoreCard(
         num_videos=3, hours=1.5, num_sentences=90, num_words=12_345, speech_hours=1, num_clips=70, clip_hours=1,
         left_out={"too short": 20, "too long": 0}, clip_durations={"2": 70}, emotions=named,
-        mean_emotions=dict.fromkeys(EMOTIONS, 1 / 7), persons_per_frame={"0": 4, "5+": 6}, num_tracks=5,
+        mean_emotions=dict.fromkeys(EMOTIONS, 1 / 7), persons_per_frame={"5+": 6, "0": 4}, num_tracks=5,
         num_videos_without_words=0, num_duplicates=1, languages={"en": 2, "<b>": 1}, words_from={"srt": 3},
         sources={f"site {i}": i + 1 for i in range(30)}, licenses={"unknown": 3}, models={"boxes": "centernet"},
     )  # fmt: skip
@@ -141,6 +141,8 @@ def test_card_is_drawn_where_there_is_one(store: Store, tmp_path: Path) -> None:
     for shown in ("12,345", "too short", "<b>", "5+", "site 29", "18 more", "centernet", "Licences", "2–3 s"):
         assert shown in outline.text
     assert "This store has no data card" not in outline.text
+    persons = outline.text[outline.text.index("Persons in a picture") :]
+    assert persons.startswith("Persons in a picture (pictures)0440\u202f%5+660\u202f%")
 
 
 def test_folder_as_page_and_folder_that_is_no_store_are_refused(store: Store, tmp_path: Path) -> None:
