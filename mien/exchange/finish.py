@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ from mien.prepare.summary import summarise
 from mien.types import BoxTable, Clip, MienError, Skipped
 
 GREY = 128
+STALE_S = 3600.0  # an unfinished file untouched for so long has nobody who writes it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +119,13 @@ def finish_import(
         failed=failed,
         num_skipped=finished.num_skipped,
     )
+
+
+def remove_stale_parts(folder: Path) -> None:
+    """Delete unfinished files that a killed process has left; young ones may be somebody's who is at it."""
+    for part in folder.glob(".*.part"):
+        if time.time() - part.stat().st_mtime > STALE_S:
+            part.unlink(missing_ok=True)
 
 
 def is_safe_name(name: str) -> bool:

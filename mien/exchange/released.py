@@ -26,7 +26,14 @@ from pydantic import Field
 from mien.config import Config
 from mien.data.store import CLIPS_FILE, FORMAT, FRAMES_FILE
 from mien.data.tables import ScoredSentences, up_to_date
-from mien.exchange.finish import ImportedVideo, ImportReport, claim_store, finish_import, write_tables
+from mien.exchange.finish import (
+    ImportedVideo,
+    ImportReport,
+    claim_store,
+    finish_import,
+    remove_stale_parts,
+    write_tables,
+)
 from mien.exchange.letterbox import SIDE, STRIDE
 from mien.exchange.pool import run_all
 from mien.exchange.released_boxes import read_human_boxes
@@ -170,6 +177,7 @@ def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> Importe
     }
     if up_to_date(folder / CLIPS_FILE, made_with):
         return ImportedVideo(name=work.name)
+    remove_stale_parts(folder)
     skipped = [_without(work.name, file) for file in (BOXES, WORDS) if file not in work.files]
     stored = store_frames(
         work.files[FRAMES],

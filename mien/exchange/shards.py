@@ -24,7 +24,6 @@ from mien.prepare.settings import PrepareSettings
 from mien.types import MienError, Skipped
 
 IMPORTED_FROM = "webdataset"
-QUALITY = 95  # of JPEGs made from h264 pictures: what the codec took is lost already, so as little more as can be
 
 
 def import_webdataset(
@@ -135,13 +134,13 @@ def _make(work: _Work, *, out: Path, settings: PrepareSettings, threads: int) ->
     made_with: dict[str, Any] = {"format": FORMAT, "inputs": inputs}
     try:
         if work.samples[0].is_ours:
-            min_box_score = settings.index.min_box_score
-            own = {"settings": {"min_box_score": min_box_score, "quality": QUALITY}}
+            min_box_score, quality = settings.index.min_box_score, settings.frames.jpeg_quality
+            made_with["settings"] = {"min_box_score": min_box_score, "quality": quality}
             return join_clips(
-                work.name, samples, folder, made_with=made_with | own, min_box_score=min_box_score, quality=QUALITY
+                work.name, samples, folder, made_with=made_with, min_box_score=min_box_score, quality=quality
             )
-        own = {"settings": _settings_of_video(settings)}
-        return take_video(samples[0], folder, settings=settings, made_with=made_with | own, threads=threads)
+        made_with["settings"] = _settings_of_video(settings)
+        return take_video(samples[0], folder, settings=settings, made_with=made_with, threads=threads)
     except DiskFullError:
         raise
     except (MienError, OSError) as error:

@@ -17,6 +17,7 @@ from mien.config import Config
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FRAMES_FILE, INDEX_FILE, Store
 from mien.data.tables import read_clips
 from mien.exchange.clip_video import Codec
+from mien.exchange.finish import remove_stale_parts
 from mien.exchange.pool import run_all
 from mien.exchange.sample import VERSION
 from mien.exchange.shard_file import ShardWork, WrittenShard, write_shard
@@ -130,6 +131,7 @@ def _claim(out: Path, settings: ExportSettings, *, num_shards: int) -> None:
     if not file.is_file() or file.read_text(encoding="utf-8") != content:
         with whole_file(file) as part:
             part.write_text(content, encoding="utf-8")
+    remove_stale_parts(out)
     for path in out.iterdir():
         if (ours := OURS.fullmatch(path.name)) and int(ours[1]) >= num_shards:
             path.unlink()

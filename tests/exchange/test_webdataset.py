@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +22,7 @@ from hypothesis import strategies as st
 from tiny_store import write_store
 
 from mien.data.clips import ClipDataset, ClipSettings
-from mien.data.store import BOXES_FILE, FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
+from mien.data.store import BOXES_FILE, CLIPS_FILE, FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
 from mien.data.tables import write_index
 from mien.exchange import ExportSettings, export_webdataset, import_webdataset
 from mien.exchange.clip_video import decoded_pictures, encode_clip, stored_jpegs
@@ -162,6 +167,20 @@ def test_only_what_is_missing_or_changed_is_made_again(tmp_path: Path) -> None:
     assert (fewer.num_shards, sorted(p.name for p in (tmp_path / "out").glob("*.tar"))) == (1, ["00000.tar"])
 
 
+def test_what_a_killed_process_left_is_cleared_away_in_time(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", num_videos=1)
+    export_webdataset(store.path, tmp_path / "out", settings=MJPEG)
+    import_webdataset(tmp_path / "out", tmp_path / "back", settings=PrepareSettings())
+    for folder in (tmp_path / "out", tmp_path / "back" / "videos" / "test" / "0"):
+        for name, age_s in ((".old.1.part", 7200), (".new.2.part", 60)):
+            (folder / name).touch()
+            os.utime(folder / name, (time.time() - age_s,) * 2)
+    (tmp_path / "back" / "videos" / "test" / "0" / CLIPS_FILE).unlink()
+    export_webdataset(store.path, tmp_path / "out", settings=MJPEG)
+    import_webdataset(tmp_path / "out", tmp_path / "back", settings=PrepareSettings())
+    assert sorted(path.name for path in tmp_path.rglob("*.part")) == [".new.2.part"] * 2  # somebody may be at it
+
+
 def test_shards_end_at_their_bytes(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store")
     reader = store.frames("train/0")
@@ -263,6 +282,53 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> Non
     with pytest.raises(MienError, match="can be no video's name"):
         import_webdataset(rewritten, tmp_path / "back", settings=PrepareSettings())
     assert not (tmp_path / "back").exists()
+
+
+KILLED = """
+import os, signal, sys, tarfile
+from pathlib import Path
+from mien.exchange import ExportSettings, export_webdataset, import_webdataset
+from mien.media.frames import FrameWriter
+from mien.prepare.settings import PrepareSettings
+
+where, left = Path(sys.argv[1]), int(sys.argv[3])
+added = {"tar": tarfile.TarFile.addfile, "frames": FrameWriter.add_jpeg}
+
+def dies(self, *args, **kwargs):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    added[sys.argv[2]](self, *args, **kwargs)
+
+if sys.argv[2] == "tar":
+    tarfile.TarFile.addfile = dies
+    export_webdataset(where / "store", where / "out", settings=ExportSettings(codec="mjpeg", clips_per_shard=5))
+else:
+    FrameWriter.add_jpeg = dies
+    import_webdataset(where / "out", where / "back", settings=PrepareSettings())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("left_in_tar", "left_in_frames"), [(8, 3), (35, 40)])
+def test_killed_at_any_moment_the_same_call_finishes_the_rest(
+    tmp_path: Path, left_in_tar: int, left_in_frames: int
+) -> None:
+    store = write_store(tmp_path / "store")
+    for what, left, out in (("tar", left_in_tar, "out"), ("frames", left_in_frames, "back")):
+        died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), what, str(left)], check=False)
+        assert died.returncode == -signal.SIGKILL
+        whole = [path for path in (tmp_path / out).rglob("*") if path.is_file() and not path.name.endswith(".part")]
+        export_webdataset(store.path, tmp_path / "out", settings=MJPEG)
+        if what == "frames":
+            import_webdataset(tmp_path / "out", tmp_path / "back", settings=PrepareSettings())
+        export_webdataset(store.path, tmp_path / "clean" / "out", settings=MJPEG)
+        import_webdataset(tmp_path / "clean" / "out", tmp_path / "clean" / "back", settings=PrepareSettings())
+        for path in whole:  # what was there after the kill was whole already
+            assert path.read_bytes() == (tmp_path / "clean" / path.relative_to(tmp_path)).read_bytes(), path
+    for path in (tmp_path / "clean").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / path.relative_to(tmp_path / "clean")).read_bytes(), path
 
 
 @pytest.mark.slow
