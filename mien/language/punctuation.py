@@ -55,7 +55,8 @@ def build_punctuator(name: str = "mien") -> Punctuator:
     A folder may hold a model of ours or a token classifier of the library transformers; a hub id names the latter.
     Raises MienError if there is no such model.
     """
-    from mien.language.huggingface import PREFIX, HuggingFacePunctuator, is_transformers_folder
+    from mien.language.hub_punctuation import HuggingFacePunctuator
+    from mien.language.huggingface import PREFIX, is_transformers_folder
 
     if name == "mien":
         return PunctuationModel.load()

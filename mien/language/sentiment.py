@@ -48,7 +48,8 @@ def build_sentiment(name: str = "mien") -> SentimentModel:
     A folder may hold a model of ours or a sequence classifier of the library transformers; a hub id names the latter.
     Raises MienError if there is no such model, or if its labels are not EMOTIONS.
     """
-    from mien.language.huggingface import PREFIX, HuggingFaceSentiment, is_transformers_folder
+    from mien.language.hub_sentiment import HuggingFaceSentiment
+    from mien.language.huggingface import PREFIX, is_transformers_folder
 
     if name == "mien":
         return UtteranceModel.load()

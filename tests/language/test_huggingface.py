@@ -16,14 +16,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.language.huggingface import (
-    CONTEXT_WORDS,
-    HuggingFacePunctuator,
-    HuggingFaceSentiment,
-    emotion_order,
-    is_transformers_folder,
-    mark_of_labels,
-)
+from mien.language.hub_punctuation import CONTEXT_WORDS, HuggingFacePunctuator, mark_of_labels
+from mien.language.hub_sentiment import HuggingFaceSentiment, emotion_order
+from mien.language.huggingface import is_transformers_folder
 from mien.language.punctuation import MARKS, Punctuator, build_punctuator
 from mien.language.sentiment import SentimentModel, build_sentiment
 from mien.types import ASSETS, EMOTIONS, MienError
