@@ -10,12 +10,11 @@ import simplejpeg
 from jaxtyping import Float, Float32, UInt8
 
 from mien.data.clips import ClipSettings, largest_track
-from mien.data.store import Store
+from mien.data.store import FACES_FILE, Store
 from mien.media.sampling import evenly
 from mien.types import BoxTable, Clip, FaceTable, VideoInfo
 
 JPEG_QUALITY = 78
-FACES_FILE = "faces.arrow"
 COUNTS_FROM = ClipSettings().min_box_score
 """The score from which a box counts as a person, as where clips are read for training."""
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tiny_store import FRAMES, HEIGHT, WIDTH, write_store
 
-from mien.data.store import BOXES_FILE, SENTENCES_FILE, Store
-from mien.data.tables import ScoredSentences, write_boxes, write_sentences
+from mien.data.store import BOXES_FILE, FACES_FILE, SENTENCES_FILE, Store
+from mien.data.tables import ScoredSentences, write_boxes, write_faces, write_sentences
 from mien.inspect.cards import TRACK_COLOURS, UNTRACKED, card, clock, track_colour
 from mien.inspect.strips import COUNTS_FROM, read_strip
 from mien.inspect.timeline import draw_timeline, presences_of, read_timeline
@@ -83,15 +83,14 @@ def test_boxes_are_cut_at_the_borders_and_dropped_outside(store: Store) -> None:
     assert mark.box == (0.0, 0.0, 50.0, 50.0)
 
 
-def test_faces_are_drawn_where_the_store_has_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faces_are_drawn_where_the_store_has_them(store: Store) -> None:
     faces = FaceTable(
         frame=np.array([0], np.int32), xyxy=np.array([[16.0, 32.0, 48.0, 64.0]], np.float32),
         landmarks=np.full((1, 5, 2), 32.0, np.float32), score=np.array([0.8], np.float32),
         track=np.array([1], np.int32),
     )  # fmt: skip
-    monkeypatch.setattr(Store, "faces", lambda self, video: faces, raising=False)
     assert "face" not in card(read_strip(store, first(store), count=2, area=38_400), number=1).split("said")[-1]
-    (store.folder("train/0") / "faces.arrow").touch()
+    write_faces(store.folder("train/0") / FACES_FILE, faces, made_with={})
     drawn = read_strip(store, first(store), count=2, area=38_400)
     (face,) = drawn.pictures[0].faces
     assert face.box == (10.0, 25.0, 30.0, 50.0)
