@@ -51,7 +51,7 @@ def find_duplicates(
     order = sorted(range(len(hashes)), key=lambda i: preference[i], reverse=True)  # stable: the first of equals first
     rank = {video: position for position, video in enumerate(order)}
     same: dict[int, int] = {}
-    for a, b in sorted(_candidates(hashes, np.asarray(num_frames))):
+    for a, b in sorted(_candidates(hashes, np.array(num_frames, np.int64))):
         kept, left_out = (a, b) if rank[a] < rank[b] else (b, a)
         longer, difference = max(num_frames[a], num_frames[b]), abs(num_frames[a] - num_frames[b])
         is_near = difference <= max(MAX_FRAMES, MAX_SHARE * longer)

@@ -39,3 +39,5 @@ def require_models(settings: PrepareSettings) -> None:
         recogniser_for(settings.words.asr, 0)
     if settings.boxes.source == "detector":
         build_detector(settings.boxes.detector)
+    if settings.faces.source == "detector":
+        build_detector(settings.faces.detector)

@@ -7,6 +7,7 @@ from typing import Literal
 from mien.config import Config
 from mien.prepare.boxes import BoxSettings
 from mien.prepare.clips import IndexSettings
+from mien.prepare.faces import FaceSettings
 from mien.prepare.frames import FrameSettings
 
 Subject = Literal["all", "largest", "speaking"]
@@ -32,6 +33,7 @@ class PrepareSettings(Config):
     frames: FrameSettings = FrameSettings()
     words: WordSettings = WordSettings()
     boxes: BoxSettings = BoxSettings()
+    faces: FaceSettings = FaceSettings()
     index: IndexSettings = IndexSettings()
     subject: Subject = "all"
     """A store keeps everyone's boxes, and who speaks, so this decides how it is read."""

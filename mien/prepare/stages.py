@@ -10,15 +10,18 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mien.data.store import BOXES_FILE, CLIPS_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE
+from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE
 from mien.data.tables import (
     NO_BOXES,
+    NO_FACES,
     ScoredSentences,
     made_with,
     read_boxes,
+    read_faces,
     read_sentences,
     write_boxes,
     write_clips,
+    write_faces,
     write_sentences,
 )
 from mien.language.sentences import split_sentences
@@ -27,6 +30,7 @@ from mien.media.frames import FrameReader
 from mien.prepare.boxes import annotated_boxes, detect_boxes
 from mien.prepare.clips import clips_of, count_people
 from mien.prepare.duplicates import picture_hashes
+from mien.prepare.faces import detect_faces, mark_speakers
 from mien.prepare.frames import make_frames, missing_part
 from mien.prepare.models import detector_for, sentiment_for
 from mien.prepare.origin import UNKNOWN, Origin
@@ -39,8 +43,10 @@ from mien.types import Skipped
 OnFraction = Callable[[float], None]
 """Told how much of a stage is done, in [0, 1]."""
 
-OUTPUTS = (FRAMES_FILE, SENTENCES_FILE, BOXES_FILE, CLIPS_FILE)
+OUTPUTS = (FRAMES_FILE, SENTENCES_FILE, BOXES_FILE, FACES_FILE, CLIPS_FILE)
 """The files of a video in a store, in the order in which they are made."""
+
+SPEAKING_RULE = 1  # to be raised when who speaks is told in another way, so that it is told anew
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +86,12 @@ class Stages:
 
     def all(self) -> list[Stage]:
         """In the order in which they need each other; what the last is made with tells of all the others."""
-        return [self.frames, self.sentences, self.boxes, self.clips]
+        stages = [self.frames, self.sentences, self.boxes]
+        if self.settings.faces.source == "detector":
+            stages.append(self.faces)
+        if self.settings.subject == "speaking" and self.settings.boxes.source == "detector":
+            stages.append(self.speaking)
+        return [*stages, self._clips(stages)]
 
     @cached_property
     def reader(self) -> FrameReader:
@@ -135,10 +146,38 @@ class Stages:
         return Stage(name="boxes", file=BOXES_FILE, wanted=wanted, make=make)
 
     @cached_property
-    def clips(self) -> Stage:
+    def faces(self) -> Stage:
+        settings = self.settings.faces
+        detector = detector_for(settings.detector, self.threads)
+        own = settings.model_dump(mode="json") | {"detector": detector.id}
+        wanted = _wanted(own, {"frames": _mark(self.frames), "boxes": _mark(self.boxes)})
+
+        def make(on_fraction: OnFraction) -> None:
+            boxes = read_boxes(self.folder / BOXES_FILE)
+            faces = detect_faces(self.reader, detector, boxes, settings=settings, on_fraction=on_fraction)
+            write_faces(self.folder / FACES_FILE, faces, made_with=wanted)
+
+        return Stage(name="faces", file=FACES_FILE, wanted=wanted, make=make)
+
+    @cached_property
+    def speaking(self) -> Stage:
+        """Writes who speaks into the boxes, which say so under a key of their own, and are up to date without it."""
+        has_faces = self.settings.faces.source == "detector"
+        inputs = {stage.name: _mark(stage) for stage in (self.sentences, *([self.faces] if has_faces else []))}
+        wanted = self.boxes.wanted | {"speaking": {"rule": SPEAKING_RULE, "inputs": inputs}}
+
+        def make(on_fraction: OnFraction) -> None:
+            boxes, sentences = read_boxes(self.folder / BOXES_FILE), read_sentences(self.folder / SENTENCES_FILE)
+            faces = read_faces(self.folder / FACES_FILE) if has_faces else NO_FACES
+            marked = mark_speakers(self.reader, boxes, faces, sentences.sentences, on_fraction=on_fraction)
+            write_boxes(self.folder / BOXES_FILE, marked, made_with=wanted)
+
+        return Stage(name="speaking", file=BOXES_FILE, wanted=wanted, make=make)
+
+    def _clips(self, before: list[Stage]) -> Stage:
         settings = self.settings.index
-        before = {stage.name: _mark(stage) for stage in (self.frames, self.sentences, self.boxes)}
-        wanted = _wanted(settings.model_dump(mode="json"), before | {"origin": asdict(self.origin)})
+        inputs = {stage.name: _mark(stage) for stage in before} | {"origin": asdict(self.origin)}
+        wanted = _wanted(settings.model_dump(mode="json"), inputs)
 
         def make(on_fraction: OnFraction) -> None:
             boxes, scored = read_boxes(self.folder / BOXES_FILE), read_sentences(self.folder / SENTENCES_FILE)
@@ -166,6 +205,8 @@ class Stages:
         models = {"sentiment": self.sentences.wanted["settings"]["sentiment"]}
         if detector := self.boxes.wanted["settings"].get("detector"):
             models["boxes"] = detector
+        if self.settings.faces.source == "detector":
+            models["faces"] = self.faces.wanted["settings"]["detector"]
         return models
 
     def _left_out(self) -> list[Skipped]:

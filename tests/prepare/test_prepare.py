@@ -126,7 +126,7 @@ def test_interrupted_run_leaves_whole_files_and_goes_on(videos: Path, tmp_path: 
         *(f"videos/b/{f}" for f in ("frames.arrow", "boxes.arrow", "sentences.parquet", "clips.parquet")),
     }
     report = prepare(videos, out, settings=settings())
-    assert (report.num_videos, report.num_new, report.num_clips) == (3, 2, 4)
+    assert (report.failed, report.num_videos, report.num_new, report.num_clips) == ((), 3, 2, 4)
     assert {name for name in changed(before, files_of(out)) if name in before} == set()
 
 
@@ -189,31 +189,55 @@ def test_pictures_are_videos_of_one_frame(videos: Path, tmp_path: Path) -> None:
     assert (info.num_frames, info.source_duration_s) == (1, 0.0)
 
 
-def test_detected_boxes_are_in_pixels_of_the_source(
-    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class RightHalf:
-        """Finds a person in the right half of each picture, as one box and a faint one."""
+class RightHalf:
+    """Finds a person in the right half of each picture, as one box and a faint one."""
 
-        id, threshold = "right-half", 0.3
-        calls = 0
+    id, threshold, finds = "right-half", 0.3, "persons"
+    calls = 0
 
-        def detect(self, frames: np.ndarray) -> list[Detections]:
-            self.calls += len(frames)
-            _, height, width, _ = frames.shape
-            xyxy = np.array([[width / 2, 0, width, height], [0, 0, 4, 4]], np.float32)
-            return [Detections(xyxy=xyxy, score=np.array([0.9, 0.2], np.float32)) for _ in frames]
+    def detect(self, frames: np.ndarray) -> list[Detections]:
+        self.calls += len(frames)
+        _, height, width, _ = frames.shape
+        xyxy = np.array([[width / 2, 0, width, height], [0, 0, 4, 4]], np.float32)
+        return [Detections(xyxy=xyxy, score=np.array([0.9, 0.2], np.float32)) for _ in frames]
 
-    detector = RightHalf()
-    monkeypatch.setattr("mien.prepare.models.build_detector", lambda name, threads=0: detector)
-    monkeypatch.setattr("mien.prepare.stages.detector_for", lambda name, threads: detector)
-    chosen = settings(boxes={"source": "detector"}, frames={"short_side": 24})
-    prepare(videos, tmp_path / "store", settings=chosen)
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch) -> RightHalf:
+    found = RightHalf()
+    monkeypatch.setattr("mien.prepare.models.build_detector", lambda name, threads=0: found)
+    monkeypatch.setattr("mien.prepare.stages.detector_for", lambda name, threads: found)
+    return found
+
+
+def test_detected_boxes_are_in_pixels_of_the_source(videos: Path, tmp_path: Path, detector: RightHalf) -> None:
+    prepare(videos, tmp_path / "store", settings=settings(boxes={"source": "detector"}, frames={"short_side": 24}))
     boxes = Store(tmp_path / "store").boxes("c")
     assert boxes.frame.tolist() == list(range(48))
     assert boxes.xyxy[0].tolist() == [32, 0, 64, 48]
     assert set(boxes.track.tolist()) == {0}
-    assert detector.calls == 3 * 13  # every fourth of 48 frames, and the last
+    assert 3 * 5 <= detector.calls <= 3 * 16  # at least every twelfth of 48 frames and the last, far from all of them
+
+
+def test_who_speaks_is_told_anew_for_other_words_without_detecting_anew(
+    videos: Path, tmp_path: Path, detector: RightHalf
+) -> None:
+    """Whoever is visible alone speaks, while something is said."""
+    chosen, out = settings(boxes={"source": "detector"}, subject="speaking"), tmp_path / "store"
+    prepare(videos, out, settings=chosen)
+    boxes = Store(out).boxes("b")
+    said = {i for start, end, _ in LINES for i in range(48) if start <= i / 8 < end}
+    assert set(boxes.frame[boxes.speaking].tolist()) == said
+    before, calls = files_of(out), detector.calls
+    assert prepare(videos, out, settings=chosen).num_new == 0
+    write_subtitles(videos / "b.srt", [(4.0, 5.0, "Now.")])
+    prepare(videos, out, settings=chosen)
+    boxes = Store(out).boxes("b")
+    assert set(boxes.frame[boxes.speaking].tolist()) == set(range(32, 40))
+    assert detector.calls == calls
+    assert "videos/b/frames.arrow" not in changed(before, files_of(out))
+    prepare(videos, out, settings=settings(boxes={"source": "detector"}))
+    assert detector.calls == calls
 
 
 def test_folder_of_something_else_is_refused(videos: Path, tmp_path: Path) -> None:
