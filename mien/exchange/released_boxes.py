@@ -97,7 +97,8 @@ def _to_source(
         return np.clip(xyxy, 0, np.array([width, height] * 2, np.float32))
     side, stride = letterbox
     box = letterbox_of(source_width=width, source_height=height, side=side, stride=stride)
-    reach_x, reach_y = (np.nanmax(xyxy[:, 2:], axis=0, initial=0)).tolist()
+    finite = xyxy[np.isfinite(xyxy).all(axis=1)]
+    reach_x, reach_y = finite[:, 2:].max(axis=0, initial=0).tolist()
     if reach_x > REACH * box.padded_width or reach_y > REACH * box.padded_height:
         raise MienError(
             f"{path} has boxes up to ({math.ceil(reach_x)}, {math.ceil(reach_y)}), but a {width}x{height} picture is "

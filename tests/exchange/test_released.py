@@ -234,6 +234,15 @@ def test_boxes_may_be_of_the_picture_itself(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_boxes_that_are_no_numbers_are_left_out(tmp_path: Path, number: str) -> None:
+    folder = write_video(tmp_path / "in" / "v")
+    (folder / "human_boxes.json").write_text(f'[{{"00000001.jpg": [[{number}, 0, {number}, 9, 0.9]]}}]')
+    report = import_released([tmp_path / "in"], tmp_path / "store", settings=ReleasedSettings())
+    assert (report.num_clips, len(Store(tmp_path / "store").boxes("v"))) == (2, 0)
+    assert dict(lines_of(tmp_path / "store"))["v: boxes"] == "1 of 1 are not numbers"
+
+
 def test_entries_of_a_transcript_that_make_no_sense_are_listed(tmp_path: Path) -> None:
     words: list[Any] = [{"text": "x", "start": 3, "end": 2}, {"start": 1, "end": 2}, "x"]
     words.append({"text": "So it is.", "start": 1, "duration": 3})
