@@ -9,15 +9,16 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from mien.data.tables import ScoredSentences, read_boxes, read_index, read_sentences
+from mien.data.tables import ScoredSentences, read_boxes, read_faces, read_index, read_sentences
 from mien.media.frames import FrameReader
-from mien.types import EMOTIONS, BoxTable, Clip, MienError, Skipped
+from mien.types import EMOTIONS, BoxTable, Clip, FaceTable, MienError, Skipped
 
 FORMAT = 2
 OPEN_VIDEOS = 256  # each holds two file descriptors, of which a process commonly has 1,024
 TIME_TOLERANCE_S = 1e-6  # 0.3 * 10 is 3.0000000000000004
 
 FRAMES_FILE, BOXES_FILE, SENTENCES_FILE = "frames.arrow", "boxes.arrow", "sentences.parquet"
+FACES_FILE = "faces.arrow"
 CLIPS_FILE = "clips.parquet"
 INDEX_FILE, SETTINGS_FILE, SKIPPED_FILE = "index.parquet", "store.json", "skipped.jsonl"
 
@@ -68,6 +69,13 @@ class Store:
         """The persons of `video` (call it as `boxes`), in pixels of the source."""
         self._require(video, BOXES_FILE)
         return read_boxes(self.folder(video) / BOXES_FILE)
+
+    def faces(self, video: str) -> FaceTable:
+        """The faces of `video`, in pixels of the source; raises MienError if it was prepared without faces."""
+        if self.folder(video).is_dir() and not (self.folder(video) / FACES_FILE).is_file():
+            raise MienError(f"{self.path} has no faces of video {video!r}; run `mien prepare` with faces")
+        self._require(video, FACES_FILE)
+        return read_faces(self.folder(video) / FACES_FILE)
 
     def sentences(self, video: str) -> ScoredSentences:
         """What is said in `video`, whether or not it makes a clip."""

@@ -1,4 +1,4 @@
-"""The tables of a store: boxes, sentences with their sentiment, the index. Layout: docs/data.md.
+"""The tables of a store: boxes, faces, sentences with their sentiment, the index. Layout: docs/data.md.
 
 Each table has one writer and one reader, side by side; every file carries what it was made with.
 """
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float32
 
 from mien.media.frames import METADATA_KEY, metadata_of, open_arrow, whole_file
-from mien.types import EMOTIONS, BoxTable, Clip, MienError, Sentence
+from mien.types import EMOTIONS, BoxTable, Clip, FaceTable, MienError, Sentence
 
 BOXES = pa.schema(
     {
@@ -27,6 +27,15 @@ BOXES = pa.schema(
         "score": pa.float32(),
         "track": pa.int32(),
         "speaking": pa.uint8(),
+    }
+)
+FACES = pa.schema(
+    {
+        "frame": pa.int32(),
+        "xyxy": pa.list_(pa.float32(), 4),
+        "landmarks": pa.list_(pa.float32(), 10),
+        "score": pa.float32(),
+        "track": pa.int32(),
     }
 )
 SENTENCES = pa.schema(
@@ -71,6 +80,15 @@ NO_BOXES = BoxTable(
 )
 
 
+NO_FACES = FaceTable(
+    frame=np.zeros(0, np.int32),
+    xyxy=np.zeros((0, 4), np.float32),
+    landmarks=np.zeros((0, 5, 2), np.float32),
+    score=np.zeros(0, np.float32),
+    track=np.zeros(0, np.int32),
+)
+
+
 def write_boxes(path: Path, boxes: BoxTable, *, made_with: Mapping[str, Any]) -> None:
     """`boxes` as an Arrow file: uncompressed, so that readers map it instead of holding it."""
     xyxy = pa.FixedSizeListArray.from_arrays(pa.array(boxes.xyxy.reshape(-1), pa.float32()), 4)
@@ -81,13 +99,7 @@ def write_boxes(path: Path, boxes: BoxTable, *, made_with: Mapping[str, Any]) ->
         pa.array(boxes.track),
         pa.array(boxes.speaking.astype(np.uint8)),
     ]
-    schema = _describe(BOXES, made_with)
-    with (
-        whole_file(path) as part,
-        pa.OSFile(str(part), "wb") as file,
-        pa.ipc.new_file(file, schema) as writer,
-    ):
-        writer.write_batch(pa.record_batch(columns, schema=schema))
+    _write_arrow(path, columns, schema=_describe(BOXES, made_with))
 
 
 def read_boxes(path: Path) -> BoxTable:
@@ -100,6 +112,31 @@ def read_boxes(path: Path) -> BoxTable:
         score=score.to_numpy(),
         track=track.to_numpy(),
         speaking=speaking.to_numpy().view(np.bool_),
+    )
+
+
+def write_faces(path: Path, faces: FaceTable, *, made_with: Mapping[str, Any]) -> None:
+    """`faces` as an Arrow file, as boxes are."""
+    columns = [
+        pa.array(faces.frame),
+        pa.FixedSizeListArray.from_arrays(pa.array(faces.xyxy.reshape(-1), pa.float32()), 4),
+        pa.FixedSizeListArray.from_arrays(pa.array(faces.landmarks.reshape(-1), pa.float32()), 10),
+        pa.array(faces.score),
+        pa.array(faces.track),
+    ]
+    _write_arrow(path, columns, schema=_describe(FACES, made_with))
+
+
+def read_faces(path: Path) -> FaceTable:
+    """The faces of one video; read-only arrays that lie in the mapped file."""
+    batch = open_arrow(path).get_batch(0)
+    frame, xyxy, landmarks, score, track = batch.columns
+    return FaceTable(
+        frame=frame.to_numpy(),
+        xyxy=xyxy.flatten().to_numpy().reshape(-1, 4),
+        landmarks=landmarks.flatten().to_numpy().reshape(-1, 5, 2),
+        score=score.to_numpy(),
+        track=track.to_numpy(),
     )
 
 
@@ -194,6 +231,15 @@ def up_to_date(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _describe(schema: pa.Schema, made_with: Mapping[str, Any]) -> pa.Schema:
     return schema.with_metadata({METADATA_KEY: json.dumps(made_with)})
+
+
+def _write_arrow(path: Path, columns: list[pa.Array], *, schema: pa.Schema) -> None:
+    with (
+        whole_file(path) as part,
+        pa.OSFile(str(part), "wb") as file,
+        pa.ipc.new_file(file, schema) as writer,
+    ):
+        writer.write_batch(pa.record_batch(columns, schema=schema))
 
 
 def _write_parquet(path: Path, table: pa.Table) -> None:

@@ -19,7 +19,7 @@ from mien.perception.onnx_session import open_session
 from mien.types import ASSETS, Detections
 
 WEIGHTS = ASSETS / "centerface" / "centerface.onnx"
-LONG_SIDE = 512  # pixels a frame's long side is given; of what is gained beyond: docs/decisions.md
+LONG_SIDE = 512  # pixels a frame's long side is given; why: bench/face_sizes.py
 MULTIPLE = 32  # of which the input's sides must be: the network halves it five times
 CELL = 4  # pixels of the input a cell of its output stands for
 FLOOR = 0.1  # scores below are noise

@@ -82,11 +82,12 @@ def pair(faces: Float32[np.ndarray, "f 4"], persons: Float32[np.ndarray, "p 4"])
     if not len(faces) or not len(persons):
         return []
     middle = (faces[:, None, :2] + faces[:, None, 2:]) / 2  # f 1 2
-    sides = np.maximum(persons[:, 2:] - persons[:, :2], 1e-6)  # an empty box holds nothing
-    place = (middle - persons[:, :2]) / sides  # f p 2: 0 to 1 inside
-    inside = ((place >= 0) & (place <= 1)).all(axis=2)
-    away = np.abs(place - [HEAD_SIDES, HEAD_DOWN]).sum(axis=2)  # at most 1.3
-    cost = np.where(inside, away, 10.0)  # 10: no number of good pairs is worth a pair outside
+    inside = ((persons[:, :2] <= middle) & (middle <= persons[:, 2:])).all(axis=2)  # f p
+    sides = persons[:, 2:] - persons[:, :2]
+    inside &= (sides >= 1).all(axis=1)  # what is thinner than a pixel holds nothing
+    place = (middle - persons[:, :2]) / np.maximum(sides, 1)  # f p 2: 0 to 1 inside
+    away = np.abs(place - [HEAD_SIDES, HEAD_DOWN]).sum(axis=2)  # at most 1.3 inside
+    cost = np.where(inside, away, 10.0)  # 10: a pair outside costs more than four faces' worst places gain
     return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(cost), strict=True) if inside[i, j]]
 
 

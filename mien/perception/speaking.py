@@ -1,7 +1,7 @@
 """Who speaks: the motion of persons' mouths, and whose it is that goes with a sentence.
 
-A mouth is seen to move where its part of the face changes from one picture to the next and the rest of the face, laid
-upon itself, does not: so neither walking, nor nodding, nor the camera counts. Sound is not listened to.
+A mouth is seen to move where its part of the face changes from one picture to the next by more than any small shift of
+it explains: so neither walking, nor nodding, nor the camera counts. Sound is not listened to.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from mien.types import BoxTable, FaceTable, Sentence
 
-FACE_SIDE = 48  # pixels of the square that faces are laid into
+FACE_SIDE = 48  # pixels of the square that faces and heads are laid into
 FACE_MARKS = np.array([[16, 18], [32, 18], [24, 27], [18, 36], [30, 36]], np.float64)
 """Where the five landmarks come to lie in it."""
-STILL_PART = (slice(8, 29), slice(8, 40))  # rows and columns of eyes and nose,
-MOUTH_PART = (slice(29, 45), slice(12, 36))  # of mouth and chin
-SLACK = 3  # pixels by which faces may be laid wrong, and are laid right
-NOISE = 2.0  # grey levels that pictures differ by where nothing moves; compression's
+MOUTH_OF_FACE = (slice(30, 44), slice(15, 33))  # rows and columns of the mouth in it,
+MOUTH_OF_HEAD = (slice(32, 44), slice(12, 36))  # where only a box is known
+SLACK = 4  # pixels a mouth may shift without having moved
+FLAT = 6.0  # grey levels of contrast below which a mouth's part shows compression more than a mouth
 HEAD_WIDTH, HEAD_HEIGHT = 0.5, 0.45  # of a person's box, at most: the head's side where no face is found
 NOBODY = -1
 MIN_CONFIDENCE = 0.55
@@ -79,9 +79,9 @@ def find_speakers(
 ) -> list[Speaker]:
     """The likely speaker of a sentence, once for each stretch without a cut; empty where nobody is visible.
 
-    Whoever is visible alone speaks, with confidence 1. Of several, the one whose mouth moves most on average, if by
-    enough. Faces are compared if all have one, else heads. Persons seen in less than half of the pictures in which the
-    one seen most is seen do not count.
+    Whoever is visible alone speaks, with confidence 1. Of several, the one whose mouth moves most (the median of the
+    sentence's pictures), if by enough. Faces are compared if all have one, else heads. Persons seen in less than half
+    of the pictures in which the one seen most is seen do not count.
     """
     return [
         _speaker_of(boxes, motion, rows, min_confidence=min_confidence)
@@ -148,22 +148,22 @@ def watch_mouths(
             now[track] = laid, lay_head(grey, boxes.xyxy[row] * np.array(scale * 2, np.float32))
             if last == frame - 1 and track in before and track != NOBODY:
                 face_before, head_before = before[track]
-                by_head[row] = mouth_motion(head_before, now[track][1])
+                by_head[row] = mouth_motion(head_before, now[track][1], mouth=MOUTH_OF_HEAD)
                 if face_before is not None and laid is not None:
-                    by_face[row] = mouth_motion(face_before, laid)
+                    by_face[row] = mouth_motion(face_before, laid, mouth=MOUTH_OF_FACE)
         before, last = now, frame
     return MouthMotion(by_face=by_face, by_head=by_head)
 
 
-def mouth_motion(before: UInt8[np.ndarray, "48 48"], after: UInt8[np.ndarray, "48 48"]) -> float:
-    """How many times as much the mouth changed as eyes and nose did, once these are laid upon themselves."""
-    rows, columns = STILL_PART
-    ahead = before[rows.start - SLACK : rows.stop + SLACK, columns.start - SLACK : columns.stop + SLACK]
-    fit = cv2.matchTemplate(ahead, after[STILL_PART], cv2.TM_SQDIFF)
-    down, right = np.unravel_index(int(fit.argmin()), fit.shape)
-    shifted = np.roll(before, (SLACK - int(down), SLACK - int(right)), axis=(0, 1))  # no part reaches the edge
-    change = np.abs(after.astype(np.float32) - shifted)
-    return float((change[MOUTH_PART].mean() + NOISE) / (change[STILL_PART].mean() + NOISE))
+def mouth_motion(
+    before: UInt8[np.ndarray, "48 48"], after: UInt8[np.ndarray, "48 48"], *, mouth: tuple[slice, slice]
+) -> float:
+    """How much the mouth changed beyond a shift, as a share of its contrast: 0 if not at all, about 1 if wholly."""
+    rows, columns = mouth
+    around = before[rows.start - SLACK : rows.stop + SLACK, columns.start - SLACK : columns.stop + SLACK]
+    here = after[mouth]
+    squares = cv2.matchTemplate(around, here, cv2.TM_SQDIFF).min()  # at the best of all shifts
+    return float(np.sqrt(max(0.0, float(squares)) / here.size) / (here.std() + FLAT))
 
 
 def lay_face(grey: UInt8[np.ndarray, "h w"], landmarks: Float[np.ndarray, "5 2"]) -> UInt8[np.ndarray, "48 48"]:
@@ -192,9 +192,7 @@ def _warp(grey: UInt8[np.ndarray, "h w"], turn: complex, move: complex) -> UInt8
 # ── comparing persons ────────────────────────────────────────────────────────────────────────────
 
 
-def _speaker_of(
-    boxes: BoxTable, motion: MouthMotion, rows: Int[np.ndarray, "r"], *, min_confidence: float
-) -> Speaker:
+def _speaker_of(boxes: BoxTable, motion: MouthMotion, rows: Int[np.ndarray, "r"], *, min_confidence: float) -> Speaker:
     """Who of the persons in these rows speaks."""
     track, frame = boxes.track[rows], boxes.frame[rows]
     persons, seen = np.unique(track, return_counts=True)
@@ -223,14 +221,14 @@ def _speaker_of(
 def _liveliness(
     motion: Float32[np.ndarray, "r"], track: Int[np.ndarray, "r"], persons: Int[np.ndarray, "p"]
 ) -> Float[np.ndarray, "p"]:
-    """The mean motion of each person, NaN where it is known in less than half of the person's pictures."""
-    means = np.full(len(persons), np.nan)
+    """The median motion of each person, NaN where it is known in less than half of the person's pictures."""
+    medians = np.full(len(persons), np.nan)
     for k, person in enumerate(persons):
         own = motion[track == person]
         known = own[~np.isnan(own)]
         if 2 * len(known) >= len(own) - 1 > 0:  # -1: the first picture has none before it
-            means[k] = known.mean()
-    return means
+            medians[k] = np.median(known)
+    return medians
 
 
 def _stretches(boxes: BoxTable, frames: range) -> Iterator[Int[np.ndarray, "r"]]:
