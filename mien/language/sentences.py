@@ -1,22 +1,19 @@
-"""Spoken sentences with times, regrouped from captions, whose lines break anywhere.
-
-A caption's time is spread evenly over its words; the words are grouped into sentences again.
-"""
+"""Spoken sentences with times, regrouped from captions, whose lines break anywhere."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from mien.types import Caption, Sentence, Skipped
+from mien.language.scripts import CLOSING, OPENING, SENTENCE_ENDS, join_words
+from mien.language.spoken import MAX_GAP_S, SpokenWord, spoken_words
+from mien.types import Caption, MienError, Sentence, Skipped
 
-MAX_GAP_S = 2.0
-"""A longer silence between two captions ends a sentence, whatever its punctuation."""
-
-BRACKETS = "[]()"
-"""Round what is not spoken: [music], (sighs)."""
+if TYPE_CHECKING:
+    from mien.language.punctuation import Punctuator
 
 ABBREVIATIONS = frozenset({
     "mr.", "mrs.", "ms.", "mx.", "dr.", "prof.", "sr.", "jr.", "st.", "mt.", "ft.", "vs.", "gen.", "col.", "capt.",
@@ -25,78 +22,62 @@ ABBREVIATIONS = frozenset({
 })  # fmt: skip
 """Their full stop does not end a sentence."""
 
+MAX_WORDS_A_SENTENCE = 30
+"""A file whose words are more than this to each sentence end is taken to be unpunctuated."""
 
-def split_sentences(captions: Iterable[Caption]) -> tuple[list[Sentence], list[Skipped]]:
-    """The sentences spoken in `captions`, and what was left out: nothing but what holds a bracket.
+MAX_WORDS_UNPUNCTUATED = 60
+"""So is a longer run of words without a sentence end in any other file."""
 
-    `captions` must be in order and not overlap, as `read_captions` gives them; so then are the sentences.
 
-    A sentence ends at `. ? ! …`, also before closing quotes and brackets, though not after an abbreviation (Dr.),
-    an initial (J. F.), or "No." before a number; at a silence of more than `MAX_GAP_S`; and at the last word.
-    A caption that is nothing but brackets is taken out, and the sentence around it goes on; any other sentence
-    that holds a bracket is left out as a whole. (EmotionCLIP §4 splits at '.' only, and loses what precedes the
-    first and follows the last one.)
+def split_sentences(
+    captions: Iterable[Caption], *, punctuator: Punctuator | None = None
+) -> tuple[list[Sentence], list[Skipped]]:
+    """The sentences spoken in `captions`, and what was left out (`spoken.spoken_words`): no word that is spoken.
+
+    A sentence ends at `. ? ! …` and other scripts' marks like them, also before closing quotes and brackets, though
+    not after an abbreviation (Dr.), an initial (J. F.), or "No." before a number; where another speaker takes over; at
+    a silence of more than `MAX_GAP_S`; and at the last word. (EmotionCLIP §4 splits at '.' only, and loses what
+    precedes the first and follows the last one.)
+
+    With a `punctuator`, marks are restored where captions have none: in files with more than `MAX_WORDS_A_SENTENCE`
+    to a sentence end, else in runs of more than `MAX_WORDS_UNPUNCTUATED` words without one. A restored mark becomes
+    part of the text; a word that carries any punctuation of its own keeps it and gets none.
     """
-    spoken = []
-    skipped = []
-    for caption in captions:
-        if _is_only_brackets(caption.text):
-            skipped.append(_skip(caption, "it is not speech, but a note in brackets"))
-        else:
-            spoken.append(caption)
-    sentences = []
-    for words in _group(_words(spoken)):
-        text = " ".join(word.text for word in words)
-        sentence = Sentence(start_s=words[0].start_s, end_s=words[-1].end_s, text=text)
-        if any(bracket in text for bracket in BRACKETS):
-            skipped.append(_skip(sentence, "it holds a bracket"))
-        else:
-            sentences.append(sentence)
-    return sentences, skipped
+    words, skipped = spoken_words(captions)
+    if punctuator is not None:
+        words = _restore(words, punctuator)
+    return [_sentence(group) for group in _cut(words, _ends_sentence_before)], skipped
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """A word with its share of the caption's time; `silence_s` is from its end to the next word's start."""
-
-    text: str
-    start_s: float
-    end_s: float
-    silence_s: float
+def _sentence(words: Sequence[SpokenWord]) -> Sentence:
+    text = join_words(word.text for word in words)
+    return Sentence(start_s=words[0].start_s, end_s=words[-1].end_s, text=text)
 
 
-def _words(captions: list[Caption]) -> Iterator[_Word]:
-    """All words in order: "so it is" from 1 to 4 s is so 1-2, it 2-3, is 3-4."""
-    for caption, following in pairwise([*captions, None]):
-        assert caption is not None
-        words = caption.text.split()
-        step_s = (caption.end_s - caption.start_s) / max(1, len(words))
-        silence_s = following.start_s - caption.end_s if following else 0.0
-        for i, word in enumerate(words):
-            is_last = i + 1 == len(words)
-            yield _Word(
-                text=word,
-                start_s=caption.start_s + i * step_s,
-                end_s=caption.end_s if is_last else caption.start_s + (i + 1) * step_s,
-                silence_s=silence_s if is_last else 0.0,
-            )
-
-
-def _group(words: Iterable[_Word]) -> Iterator[list[_Word]]:
-    """`words` cut after each one that ends a sentence."""
-    group: list[_Word] = []
+def _cut(words: Iterable[SpokenWord], ends: Callable[[SpokenWord, SpokenWord], bool]) -> Iterator[list[SpokenWord]]:
+    """`words` cut wherever one `ends` before the next."""
+    group: list[SpokenWord] = []
     for word, following in pairwise([*words, None]):
         assert word is not None
         group.append(word)
-        if following is None or word.silence_s > MAX_GAP_S or _ends_sentence(word.text, following.text):
+        if following is None or ends(word, following):
             yield group
             group = []
 
 
+def _is_interrupted(word: SpokenWord, following: SpokenWord) -> bool:
+    """Whether another speaks next, or nobody for long."""
+    return following.starts_turn or following.start_s - word.end_s > MAX_GAP_S
+
+
+def _ends_sentence_before(word: SpokenWord, following: SpokenWord) -> bool:
+    return _is_interrupted(word, following) or _ends_sentence(word.text, following.text)
+
+
 def _ends_sentence(word: str, following: str) -> bool:
     """Whether the sentence ends with `word`: `so.` `so?"` `so…)` do; `Dr.` `J.` `(e.g.` do not."""
-    word = word.lstrip("\"'“‘«([{-–—").rstrip("\"'”’»)]}")
-    if not word.endswith((".", "?", "!", "…")):
+    word = word.lstrip(OPENING + "-–— ").rstrip(CLOSING + "-–— ")
+    if not word.endswith(tuple(SENTENCE_ENDS)) and not (word.endswith(";") and _is_greek(word)):
         return False
     if word.lower() == "no." and following[0].isdecimal():
         return False
@@ -104,9 +85,31 @@ def _ends_sentence(word: str, following: str) -> bool:
     return not is_initial and word.lower() not in ABBREVIATIONS
 
 
-def _is_only_brackets(text: str) -> bool:
-    return re.fullmatch(r"[\s♪♫-]*(?:(?:\[[^\[\]]*\]|\([^()]*\))[\s♪♫.-]*)+", text) is not None
+def _is_greek(word: str) -> bool:
+    """Whether a semicolon after it asks."""
+    return re.search("[\u0370-\u03ff\u1f00-\u1fff]", word) is not None
 
 
-def _skip(what: Caption | Sentence, reason: str) -> Skipped:
-    return Skipped(what=f"{what.start_s:.3f}–{what.end_s:.3f} s: {what.text}", reason=reason)
+# ── marks restored ───────────────────────────────────────────────────────────────────────────────
+
+
+def _restore(words: list[SpokenWord], punctuator: Punctuator) -> list[SpokenWord]:
+    """`words` with the marks that are missing, where they are."""
+    is_end = [_ends_sentence(word.text, after.text) for word, after in pairwise(words)]
+    is_unpunctuated = len(words) > MAX_WORDS_A_SENTENCE * (sum(is_end) + 1)
+    limit = 0 if is_unpunctuated else MAX_WORDS_UNPUNCTUATED
+    return [
+        word
+        for run in _cut(words, _ends_sentence_before)
+        for word in (_with_marks(run, punctuator) if len(run) > limit else run)
+    ]
+
+
+def _with_marks(words: list[SpokenWord], punctuator: Punctuator) -> list[SpokenWord]:
+    marks = punctuator.marks([word.text for word in words])
+    if len(marks) != len(words) or not {*marks} <= {"", ".", "?", "!"}:
+        raise MienError(f"the punctuation model {punctuator.id} gave other than one mark a word; use another one")
+    return [
+        replace(word, text=word.text + mark) if mark and word.text[-1].isalnum() else word
+        for word, mark in zip(words, marks, strict=True)
+    ]

@@ -1,171 +1,221 @@
-"""Subtitle files: SubRip (.srt) and WebVTT (.vtt), read to timed captions.
+"""Subtitle files: the one that belongs to a video, its kind and language, and its captions.
 
-Own parser, since pysubs2 1.8 takes a line with two inline time stamps (every YouTube file has some) for a timing
-line, adds a following NOTE to the caption before it, and loses a last line that is a number.
+What is written in them is read in `mien/language/formats`; what of it is spoken is decided in `spoken.py`.
 """
 
 from __future__ import annotations
 
-import codecs
-import html
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from mien.language.formats.cue import Cue, CueOrSkipped
+from mien.language.formats.encoding import decode
+from mien.language.formats.substation import read_substation
+from mien.language.formats.timed_text import read_timed_text
+from mien.language.formats.whisper import read_whisper, stated_language
+from mien.language.formats.youtube import read_json3, read_timed_xml, read_transcript
+from mien.language.rolling import unroll
+from mien.language.timeline import captions_of
 from mien.types import Caption, MienError, Skipped
 
-SUFFIXES = (".srt", ".vtt")
+SUFFIXES = (".json3", ".srv3", ".json", ".srt", ".vtt", ".ass", ".ssa", ".ttml", ".srv1")
+"""Those that may hold words with times of their own first (`.vtt` seldom does, and `.srt` beside it is its rival)."""
 
-_TIME = r"(-?)(?:(\d+):)?(\d+):(\d+)(?:[.,](\d+))?"
-_TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*")
+UNKNOWN = "unknown"
+"""The language of a file that does not tell."""
+
+OTHER = 4
+"""The rank of files in languages that nobody asked for, which are sorted by language."""
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]+)*")
+_FLAGS = ("forced", "sdh", "cc", "default", "auto", "asr")
+_THREE_LETTERS = {
+    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl",
+    "dut": "nl", "pol": "pl", "ces": "cs", "cze": "cs", "rus": "ru", "ukr": "uk", "ell": "el", "gre": "el", "tur": "tr",
+    "ara": "ar", "heb": "he", "hin": "hi", "jpn": "ja", "zho": "zh", "chi": "zh", "kor": "ko", "tha": "th", "swe": "sv",
+    "dan": "da", "nor": "no", "fin": "fi", "hun": "hu", "ron": "ro", "rum": "ro",
+}  # fmt: skip
+_NAMES = {
+    "english": "en", "german": "de", "french": "fr", "spanish": "es", "italian": "it", "portuguese": "pt",
+    "russian": "ru", "japanese": "ja", "chinese": "zh", "korean": "ko", "polish": "pl", "dutch": "nl", "turkish": "tr",
+}  # fmt: skip
+"""As openai-whisper's older releases state a language."""
 
 
-def find_subtitles(video: Path) -> Path | None:
-    """The subtitle file beside `video`, or None.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubtitleFile:
+    """A subtitle file, its kind (`srt`, `vtt`, `ass`, `json3`, `srv3`, `xml`, `whisper`, `transcript`), its language.
 
-    In this order: `NAME.srt`, `NAME.vtt`; English (`NAME.en.srt`, `NAME.en.vtt`, then `NAME.en-GB.srt` and the
-    like); any other `NAME.<language>.srt` or `.vtt`, sorted by name.
+    `language` is the first part of a language tag ("en" of "en-GB"), or `UNKNOWN`.
+    """
+
+    path: Path
+    kind: str
+    language: str
+
+
+def find_subtitles(video: Path, *, language: str | None = None) -> Path | None:
+    """The subtitle file beside `video`, or None. With `language` ("de"), that language's comes first.
+
+    In this order: `NAME.srt`; English (`NAME.en.srt`, then `NAME.en-GB.srt` and the like); any other
+    `NAME.<language>.srt`. With `language`: `NAME.<language>.srt` and `NAME.srt` change places. Files marked `forced`
+    (`NAME.en.forced.srt`: only the foreign lines) come last. Among equals, by language, then as in `SUFFIXES`.
+    A `.json` file counts only if it holds captions, so a downloader's `NAME.info.json` or `NAME.json` does not.
     """
     ranked = []
     for path in video.parent.iterdir():
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
-            continue
-        suffix = SUFFIXES.index(path.suffix.lower())
-        language = path.stem.removeprefix(f"{video.stem}.").lower()
-        if path.stem == video.stem:
-            ranked.append((0, suffix, path.name, path))
-        elif path.stem.startswith(f"{video.stem}.") and _LANGUAGE.fullmatch(language):
-            is_english = re.split("[-_]", language)[0] == "en"
-            rank = 1 if language == "en" else 2 if is_english else 3
-            ranked.append((rank, suffix if rank < 3 else 0, path.name, path))
-    return min(ranked)[-1] if ranked else None
+        rank = _rank(path, video, language)
+        if rank is not None and path.is_file():
+            language_last = _tag(path, video) if rank % 10 == OTHER else ""
+            ranked.append((rank, language_last, SUFFIXES.index(path.suffix.lower()), path.name, path))
+    for *_, path in sorted(ranked):
+        if path.suffix.lower() != ".json" or _is_captions(path):
+            return path
+    return None
+
+
+def describe_subtitles(path: Path, *, video: Path) -> SubtitleFile:
+    """What kind of file `path` is and which language it is in: by its name beside `video`, else as it states itself."""
+    kind = {"ssa": "ass", "srv1": "xml", "ttml": "xml"}.get(path.suffix.lower()[1:], path.suffix.lower()[1:])
+    tag = _tag(path, video) or ""
+    if kind == "json":
+        content = _parse_json(path, _read(path))
+        kind = _json_kind(content) or "json"
+        tag = tag or stated_language(content) or ""
+    elif not tag and kind == "vtt":
+        stated = re.search(r"\A\s*WEBVTT[^\n]*\n(?:[^\n]+\n)*?Language:\s*(\S+)", _read(path))
+        tag = stated[1] if stated else ""
+    elif not tag and kind in ("srv3", "xml"):
+        stated = re.search(r"<tt\b[^>]*?xml:lang=[\"']([\w-]+)", _read(path))
+        tag = stated[1] if stated else ""
+    return SubtitleFile(path=path, kind=kind, language=_primary(tag))
 
 
 def read_captions(path: Path) -> tuple[list[Caption], list[Skipped]]:
     """The captions of a subtitle file in the order of their times, and what was left out.
 
-    Encoding: what a byte order mark says (UTF-8, UTF-16), else UTF-8, else Windows-1252. Text: HTML, WebVTT and
-    ASS tags removed, entities unescaped, lines joined by a space.
-
-    Times: captions are sorted by start; those with the same start are joined, repetitions of the same text
-    skipped; a negative start becomes 0; a caption that then ends before or when it begins is skipped; one
-    ends at the latest where the next begins. So captions never overlap and each has a positive duration.
+    Text: markup removed, entities unescaped, lines joined by newlines; where the file times its words, these, joined
+    by spaces. What rolling captions repeat is taken out (`rolling.unroll`). Times: `timeline.captions_of`; so captions
+    never overlap and each has a positive duration. Encoding: `formats.encoding.decode`.
 
     Raises MienError if `path` cannot be read or holds no subtitles; an empty file is listed as skipped.
     """
-    text = _decode(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise MienError(f"{path} is no subtitle file; {', '.join(SUFFIXES)} are read, so convert it to one of them")
+    text = _read(path)
     if not text.strip():
         return [], [Skipped(what=path.name, reason="the file is empty")]
-    is_webvtt = text.startswith("WEBVTT")
-    if not is_webvtt and "-->" not in text:
-        raise MienError(
-            f"{path} holds no line like '00:00:01,000 --> 00:00:02,500', so it is not SubRip or WebVTT; "
-            f"convert it to one of them or remove it"
-        )
-    captions: list[Caption] = []
+    cues: list[Cue] = []
     skipped: list[Skipped] = []
-    for cue in _cues(text.splitlines(), is_webvtt=is_webvtt):
-        read = _caption(cue, source=path.name)
-        if isinstance(read, Caption):
-            captions.append(read)
-        else:
-            skipped.append(read)
-    captions, repeated = _disentangle(captions, source=path.name)
-    if not captions and not skipped:
+    try:
+        for read in _cues(path, text):
+            if isinstance(read, Cue):
+                cues.append(read)
+            else:
+                skipped.append(read)
+    except MienError as error:
+        raise MienError(f"{path.parent}: {error}") from error
+    cues, repeated = unroll(cues, source=path.name)
+    captions, unread = captions_of(cues)
+    if not captions and not skipped and not unread:
         skipped.append(Skipped(what=path.name, reason="the file has no captions"))
-    return captions, skipped + repeated
+    return captions, [*skipped, *unread, *repeated]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cue:
-    """A timing line as it stands in the file (its number counts from 1) and the text lines below it."""
+def _cues(path: Path, text: str) -> Iterator[CueOrSkipped]:
+    source = path.name
+    match path.suffix.lower():
+        case ".srt" | ".vtt":
+            return read_timed_text(text, source=source)
+        case ".ass" | ".ssa":
+            return read_substation(text, source=source)
+        case ".srv3" | ".srv1" | ".ttml":
+            return read_timed_xml(text, source=source)
+    content = _parse_json(path, text)
+    match _json_kind(content):
+        case "json3":
+            return read_json3(content, source=source)
+        case "whisper":
+            return read_whisper(content, source=source)
+        case "transcript":
+            return read_transcript(content, source=source)
+    raise MienError(f"{source} holds no captions: neither events, segments nor a list of texts; remove it")
 
-    line_number: int
-    timing: str
-    lines: list[str]
 
-
-def _decode(path: Path) -> str:
-    if path.suffix.lower() not in SUFFIXES:
-        raise MienError(f"{path} is no subtitle file; .srt and .vtt are read, so convert it to one of them")
+def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MienError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = ["utf-16"]
+    return decode(path, data).removeprefix("\ufeff")
+
+
+def _parse_json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MienError(f"{path.name} is broken JSON ({error}); fetch it again or remove it") from error
+
+
+def _json_kind(content: Any) -> str | None:
+    """Which of the JSON formats it is, by its first entry; None if by none of them."""
+    if isinstance(content, dict):
+        events, segments = content.get("events"), content.get("segments")
+        if isinstance(events, list) and ("wireMagic" in content or any(_has(e, "tStartMs") for e in events)):
+            return "json3"
+        if isinstance(segments, list) and (not segments or _has(segments[0], "text", "start")):
+            return "whisper"
+    if isinstance(content, list) and content and _has(content[0], "text", "start", "duration"):
+        return "transcript"
+    return None
+
+
+def _has(entry: Any, *keys: str) -> bool:
+    return isinstance(entry, dict) and all(key in entry for key in keys)
+
+
+def _is_captions(path: Path) -> bool:
+    try:
+        return _json_kind(_parse_json(path, _read(path))) is not None
+    except MienError:
+        return False  # whatever it is, it was not asked for by name
+
+
+def _rank(path: Path, video: Path, language: str | None) -> int | None:
+    """How far from wanted the file is, or None if it is no subtitle file of `video`."""
+    tag = _tag(path, video)
+    if path.suffix.lower() not in SUFFIXES or tag is None:
+        return None
+    wanted = _primary(language) if language else "en"
+    named, primary = tag == "", _primary(tag)
+    if primary == wanted and not named:
+        rank = 1 if tag in (wanted, (language or wanted).lower()) else 2
     else:
-        encodings = ["utf-8-sig", "cp1252"]
-    for encoding in encodings:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise MienError(f"{path} is not text in {' or '.join(encodings)}; save it as UTF-8")
+        rank = 0 if named else OTHER
+    if language and named:
+        rank = 3
+    return rank + 10 * path.stem.lower().endswith(".forced")
 
 
-def _cues(lines: list[str], *, is_webvtt: bool) -> Iterator[_Cue]:
-    """Each timing line with its text: up to the next cue; in WebVTT, where notes may follow, to an empty line."""
-    timings = [i for i, line in enumerate(lines) if "-->" in line]
-    for i, following in pairwise([*timings, len(lines)]):
-        text = lines[i + 1 : following]
-        if is_webvtt:
-            text = text[: text.index("")] if "" in text else text
-        elif following < len(lines) and text and text[-1].strip().isdecimal():
-            text = text[:-1]  # the counter of the next cue
-        yield _Cue(i + 1, lines[i], text)
+def _tag(path: Path, video: Path) -> str | None:
+    """The language tag between the video's name and the suffix: "" if there is none, None if it is something else."""
+    if path.stem == video.stem:
+        return ""
+    if not path.stem.startswith(f"{video.stem}."):
+        return None
+    tag, *flags = path.stem.removeprefix(f"{video.stem}.").lower().split(".")
+    if tag in _FLAGS:
+        tag, flags = "", [tag, *flags]
+    if not {*flags} <= {*_FLAGS} or (tag and not _LANGUAGE.fullmatch(tag)):
+        return None
+    return tag
 
 
-def _caption(cue: _Cue, *, source: str) -> Caption | Skipped:
-    text = _plain(" ".join(cue.lines))
-    what = f"{source}, line {cue.line_number}: {cue.timing.strip()} {text}".strip()
-    match = _TIMING.fullmatch(cue.timing)
-    if match is None:
-        return Skipped(what=what, reason="its time cannot be read")
-    if not text:
-        return Skipped(what=what, reason="it has no text")
-    start_s, end_s = max(0.0, _seconds(match.groups()[:5])), _seconds(match.groups()[5:])
-    if end_s <= start_s:
-        return Skipped(what=what, reason="it ends before or when it begins")
-    return Caption(start_s=start_s, end_s=end_s, text=text)
-
-
-def _seconds(groups: tuple[str | None, ...]) -> float:
-    sign, hours, minutes, seconds, fraction = groups
-    whole = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
-    return (-1.0 if sign else 1.0) * float(f"{whole}.{fraction or 0}")
-
-
-def _plain(text: str) -> str:
-    """`text` without markup: "<i>Oh</i>, {\\an8}R&amp;B <00:01.500>is <3" is "Oh, R&B is <3"."""
-    text = re.sub(r"\{\\[^}]*\}", "", text)  # ASS: {\an8}; other braces are text
-    text = re.sub(r"<br\s*/?>|\\[Nh]", " ", text)
-    text = re.sub(r"</?[A-Za-z][^<>]*>|<\d[\d:.]*>", "", text)  # <i>, </c>, <v Ann>; <00:00:01.500>
-    text = re.sub(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff]", "", html.unescape(text))  # invisible marks
-    return " ".join(text.split())
-
-
-def _disentangle(captions: list[Caption], *, source: str) -> tuple[list[Caption], list[Skipped]]:
-    """`captions` sorted, one for each start, each ending at the latest where the next begins."""
-    by_start: dict[float, list[Caption]] = {}
-    repeated = []
-    for caption in sorted(captions, key=lambda c: c.start_s):
-        same = by_start.setdefault(caption.start_s, [])
-        if caption.text in [c.text for c in same]:
-            what = f"{source}, {caption.start_s:.3f} s: {caption.text}"
-            repeated.append(Skipped(what=what, reason="the same text begins at the same time already"))
-        else:
-            same.append(caption)
-    starts = [*by_start, float("inf")]
-    disentangled = [
-        Caption(
-            start_s=start_s,
-            end_s=min(max(c.end_s for c in same), next_start_s),
-            text=" ".join(c.text for c in same),
-        )
-        for (start_s, same), next_start_s in zip(by_start.items(), starts[1:], strict=True)
-    ]
-    return disentangled, repeated
+def _primary(tag: str) -> str:
+    """ "en" of "en-GB", "eng", "English"; `UNKNOWN` of none."""
+    first = re.split("[-_]", tag.lower())[0]
+    return _NAMES.get(first) or _THREE_LETTERS.get(first) or (first if _LANGUAGE.fullmatch(first) else UNKNOWN)
