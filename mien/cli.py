@@ -144,6 +144,28 @@ def prepare(
 
 
 @app.command()
+def inspect(
+    store: Annotated[Path, typer.Argument(help="What `mien prepare` made.")],
+    out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("inspect.html"),
+    clips: Annotated[int, typer.Option(help="Clips to show.")] = 60,
+    videos: Annotated[str, typer.Option(help="Pattern that names of videos must match, say train/*.")] = "*",
+    seed: Annotated[int, typer.Option(help="Another seed shows other clips.")] = 0,
+) -> None:
+    """Show a store as one HTML page: clips with boxes, tracks and emotions, its numbers, what was left out.
+
+    Example: `mien inspect stores/mine --out mine.html`
+    """
+    with errors():
+        from mien.inspect import InspectSettings, inspect_store
+
+        settings = InspectSettings(clips=clips, videos=videos, seed=seed)
+        with console.status(f"drawing clips of {store}"):
+            report = inspect_store(store, out, settings=settings)
+        say(report.summary())
+        show_failures(report.skipped)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML file; see configs/.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, say optim.lr=1e-4")] = None,

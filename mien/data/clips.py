@@ -139,7 +139,9 @@ class ClipDataset(Dataset[Sample]):
     def _read_boxes(self, clip: Clip, chosen: Int[np.ndarray, "t"], crop: Crop) -> list[Float[Tensor, "_ 4"]]:
         table, info = self.store.boxes(clip.video), self.store.frames(clip.video).info
         to_stored = torch.tensor([info.width / info.source_width, info.height / info.source_height] * 2)
-        largest = largest_track(table, clip.start_frame, clip.end_frame) if self.subject == "largest" else None
+        largest = None
+        if self.subject == "largest":
+            largest = largest_track(table, clip.start_frame, clip.end_frame, min_score=self.settings.min_box_score)
         boxes = []
         for frame in chosen:
             first, last = np.searchsorted(table.frame, [frame, frame + 1])
@@ -165,13 +167,17 @@ def require_speakers(store: Store, subject: str) -> None:
         )
 
 
-def largest_track(boxes: BoxTable, start_frame: int, end_frame: int) -> int | None:
-    """The person whose boxes have the greatest area, summed over the frames of a clip; None where nobody is."""
+def largest_track(boxes: BoxTable, start_frame: int, end_frame: int, *, min_score: float) -> int | None:
+    """The person whose boxes have the greatest area, summed over the frames of a clip; None where nobody is.
+
+    Boxes that score below `min_score` do not count.
+    """
     first, last = np.searchsorted(boxes.frame, [start_frame, end_frame])
-    if first == last:
+    rows = first + np.flatnonzero(boxes.score[first:last] >= min_score)
+    if not len(rows):
         return None
-    sides = boxes.xyxy[first:last, 2:] - boxes.xyxy[first:last, :2]  # n 2
-    tracks, number = np.unique(boxes.track[first:last], return_inverse=True)
+    sides = boxes.xyxy[rows, 2:] - boxes.xyxy[rows, :2]  # n 2
+    tracks, number = np.unique(boxes.track[rows], return_inverse=True)
     return int(tracks[np.bincount(number, weights=sides.prod(axis=1)).argmax()])
 
 

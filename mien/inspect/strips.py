@@ -75,7 +75,7 @@ def read_strip(store: Store, clip: Clip, *, count: int, area: int) -> Strip:
     reader = store.frames(clip.video)
     table = _of_clip(store.boxes(clip.video), clip)
     faces = _faces(store, clip)
-    largest = largest_track(table, clip.start_frame, clip.end_frame)
+    largest = largest_track(table, clip.start_frame, clip.end_frame, min_score=COUNTS_FROM)
     size = _shrunk(reader.info, area)
     numbers = clip.start_frame + np.unique(evenly(clip.num_frames, count=min(count, clip.num_frames)))
     pictures = tuple(

@@ -159,6 +159,8 @@ def _claim(out: Place, settings: PrepareSettings) -> None:
     there = out.read(SETTINGS_FILE)
     if there is None and not out.is_empty():
         raise MienError(f"{out} is there already and is not a store (no {SETTINGS_FILE} in it); name an empty folder")
+    if there is not None and "imported_from" in json.loads(there):
+        raise MienError(f"{out} is a store that was imported; name another folder")
     described = {"format": FORMAT, "settings": settings.model_dump(mode="json")}
     content = (json.dumps(described, indent=2) + "\n").encode()
     if content != there:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from tiny_store import write_store
 
-from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, Sample, collate
+from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, Sample, collate, largest_track
 from mien.data.store import Store
 from mien.media.transforms import Augment, Preprocess
 from mien.text import Tokenizer
@@ -49,6 +50,18 @@ def test_boxes_lie_on_the_persons_after_crop_resize_and_flip(store: Store) -> No
 def test_speaker_alone_or_everyone_is_the_subject_as_asked(store: Store) -> None:
     assert [len(b) for b in dataset(store, subject="all")[0, 0].boxes] == [2, 2, 2, 2]
     assert [len(b) for b in dataset(store, subject="speaking")[0, 0].boxes] == [1, 1, 1, 1]
+
+
+def test_largest_person_over_the_clip_is_the_subject(store: Store) -> None:
+    """The speaker's box is 40 x 80, the other's 30 x 100 and scored 0.6, against 0.9."""
+    table = store.boxes("train/0")
+    assert largest_track(table, 0, 12, min_score=0.35) == 1
+    assert largest_track(table, 0, 12, min_score=0.95) is None
+    assert largest_track(table, 50, 60, min_score=0.35) is None
+    alone, speaker = dataset(store, subject="largest")[0, 0], dataset(store, subject="speaking")[0, 0]
+    assert all(torch.equal(a, b) for a, b in zip(alone.boxes, speaker.boxes, strict=True))
+    narrow = replace(table, xyxy=np.where((table.track == 1)[:, None], 0, table.xyxy).astype(np.float32))
+    assert largest_track(narrow, 0, 12, min_score=0.35) == 2
 
 
 def test_subject_is_as_the_store_says_where_nothing_is_asked(tmp_path: Path) -> None:
