@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from mien.media.video import read_frames
-from mien.perception import centerface
+from mien.perception.centerface import CenterFace
 from mien.perception.tracking import iou
 from mien.types import Detections
 
@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--long-sides", type=int, nargs="+", default=[320, 456, 512, 640, 768])
     args = parser.parse_args()
     pictures = [picture for path in args.files for picture in some_pictures(path)]
-    truth = [faces(picture, long_side=640) for picture in pictures]
-    report = {side: measure(pictures, truth, long_side=side) for side in args.long_sides}
+    truth = [faces(CenterFace(threads=1, long_side=640), picture) for picture in pictures]
+    report = {side: measure(CenterFace(threads=1, long_side=side), pictures, truth) for side in args.long_sides}
     print(json.dumps({"faces": sum(len(t.score) for t in truth), "by long side": report}, indent=1))
 
 
@@ -44,25 +44,23 @@ def some_pictures(path: Path) -> list[np.ndarray]:
     return list(islice(pictures, 0, EVERY * MOST, EVERY))
 
 
-def faces(picture: np.ndarray, *, long_side: int) -> Detections:
+def faces(detector: CenterFace, picture: np.ndarray) -> Detections:
     """Those above the threshold."""
-    centerface.LONG_SIDE = long_side  # no setting in the product: this bench is what fixed it
-    detector = centerface.CenterFace(threads=1)
-    detector.__dict__["_session"] = SESSION
     (found,) = detector.detect(picture[None])
     keep = found.score >= detector.threshold
     assert found.landmarks is not None
     return Detections(xyxy=found.xyxy[keep], score=found.score[keep], landmarks=found.landmarks[keep])
 
 
-def measure(pictures: list[np.ndarray], truth: list[Detections], *, long_side: int) -> dict[str, float | str]:
+def measure(detector: CenterFace, pictures: list[np.ndarray], truth: list[Detections]) -> dict[str, float | str]:
     row: dict[str, float | str] = {}
+    faces(detector, pictures[0])  # reads the weights
     started = time.process_time()
     for factor in SHRINK:
         found, errors = 0, list[float]()
         for picture, faces_there in zip(pictures, truth, strict=True):
             shrunk, left, top = shrink(picture, factor)
-            again = faces(shrunk, long_side=long_side)
+            again = faces(detector, shrunk)
             wanted = (faces_there.xyxy / factor + [left, top, left, top]).astype(np.float32)
             for i, overlap in enumerate(iou(wanted, again.xyxy) if len(again.score) else []):
                 if overlap.max() >= SAME_FACE:
@@ -84,8 +82,6 @@ def shrink(picture: np.ndarray, factor: int) -> tuple[np.ndarray, int, int]:
     grey[top : top + height, left : left + width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     return grey, left, top
 
-
-SESSION = centerface.CenterFace(threads=1)._session
 
 if __name__ == "__main__":
     main()

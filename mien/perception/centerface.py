@@ -33,15 +33,18 @@ class CenterFace:
     finds: Literal["faces"] = "faces"
     threshold = 0.5
 
-    def __init__(self, *, threads: int = 0) -> None:
+    def __init__(self, *, threads: int = 0, long_side: int = LONG_SIDE) -> None:
         self.threads = threads
+        self.long_side = long_side
+        if long_side != LONG_SIDE:
+            self.id = f"{self.id}-{long_side}"
 
     def detect(self, frames: UInt8[np.ndarray, "n h w 3"]) -> list[Detections]:
         """Faces in each frame, highest score first, down to a score of 0.1, in pixels of these frames."""
         if len(frames) == 0:
             return []
         _, height, width, _ = frames.shape
-        letterbox = fit_long_side(frame_height=height, frame_width=width, long_side=LONG_SIDE, multiple=MULTIPLE)
+        letterbox = fit_long_side(frame_height=height, frame_width=width, long_side=self.long_side, multiple=MULTIPLE)
         found = []
         for frame in frames:  # one by one: batches are not faster on a CPU, and take more memory
             score, size, offset, landmarks = self._session.run(
@@ -52,15 +55,15 @@ class CenterFace:
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _build, (self.threads,)
+        return _build, (self.threads, self.long_side)
 
     @cached_property
     def _session(self) -> Any:
         return open_session(WEIGHTS, threads=self.threads)
 
 
-def _build(threads: int) -> CenterFace:
-    return CenterFace(threads=threads)
+def _build(threads: int, long_side: int) -> CenterFace:
+    return CenterFace(threads=threads, long_side=long_side)
 
 
 def decode(

@@ -32,7 +32,7 @@ def test_store_gives_faces_and_says_where_there_are_none(tmp_path: Path) -> None
     (tmp_path / SETTINGS_FILE).write_text("{}")
     store = Store(tmp_path)
     write_boxes(store.folder("a/b") / BOXES_FILE, NO_BOXES, made_with={})
-    with pytest.raises(MienError, match="no faces of video 'a/b'.*with faces"):
+    with pytest.raises(MienError, match=r"no faces of video 'a/b'.*with faces"):
         store.faces("a/b")
     with pytest.raises(MienError, match="no video 'c'"):
         store.faces("c")

@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import numpy as np
 import pytest
 import tiny_detectors
@@ -5,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from mien.perception.detector import DETECTORS, Detector, build_detector
-from mien.types import Detections, MienError
+from mien.types import ASSETS, Detections, MienError
 
 FOREIGN = {
     "onnx:yolox": lambda folder: tiny_detectors.save_yolox(folder / "tiny.onnx", decoded=False),
@@ -14,6 +16,8 @@ FOREIGN = {
     "hf:yolos": tiny_detectors.save_yolos,
     "hf:rt_detr": tiny_detectors.save_rt_detr,
 }
+
+WEIGHTS = {"centernet-mobilenetv3-1": "6c9a8dae67a8", "centerface-mobilenetv2-1": "ec235c37fe33"}
 
 
 @pytest.fixture(scope="module", params=[*sorted(DETECTORS), *sorted(FOREIGN)])
@@ -74,6 +78,16 @@ def test_pictures_stay_as_they_were(detector: Detector) -> None:
     before = frames.copy()
     detector.detect(frames)
     assert (frames == before).all()
+
+
+def test_id_names_the_embedded_weights() -> None:
+    """Other weights need another id, since it decides whether a store is up to date."""
+    digests = {
+        file.stem: sha256(file.read_bytes()).hexdigest()[:12]
+        for name in DETECTORS
+        for file in (ASSETS / name).glob("*.onnx")
+    }
+    assert {build_detector(name).id: digests[name] for name in DETECTORS} == WEIGHTS
 
 
 @pytest.mark.parametrize("name", ["yolo", "onnx:", "ftp:x"])
