@@ -5,7 +5,7 @@
 One JSON line a video and way of writing: bytes a picture, CPU seconds a clip of 5 s to write and to read, the least and
 mean PSNR to the stored pictures, and how many different files came of writing the same clip `--repeats` times. With
 mjpeg the JPEGs are the stored ones, and its PSNR only tells FFmpeg's decoder from libjpeg-turbo; that much is in the
-PSNR of h264 too. Beside the export's own two ways there is x264 with B-frames, its default, which the export lacks.
+PSNR of h264 too. Beside the export's own two ways there is x264 with its macroblock tree, which the export lacks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mien.exchange.clip_video import decoded_pictures, encode_clip
 from mien.media.video import read_frames
 
 FPS, CLIP_FRAMES = 8.0, 40
-WAYS = {"h264": ("h264", {}), "mjpeg": ("mjpeg", {}), "h264 with B-frames": ("h264", {"bf": "3"})}
+WAYS = {"h264": ("h264", {}), "mjpeg": ("mjpeg", {}), "h264 with mbtree": ("h264", {"mbtree": "1"})}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -12,17 +13,17 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from mien.data.store import BOXES_FILE, CLIPS_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE, SETTINGS_FILE
-from mien.data.tables import ScoredSentences, write_boxes, write_clips, write_sentences
+from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE, SETTINGS_FILE
+from mien.data.tables import ScoredSentences, write_boxes, write_clips, write_faces, write_sentences
 from mien.exchange.sample import About
-from mien.media.frames import FrameReader, whole_file
+from mien.media.frames import DiskFullError, FrameReader, whole_file
 from mien.prepare.clips import Unfit, count_people
 from mien.prepare.duplicates import picture_hashes
 from mien.prepare.finish import finish_store
 from mien.prepare.origin import Origin
 from mien.prepare.places import Place
 from mien.prepare.summary import summarise
-from mien.types import BoxTable, Clip, MienError, Skipped
+from mien.types import BoxTable, Clip, FaceTable, MienError, Skipped
 
 GREY = 128
 STALE_S = 3600.0  # an unfinished file untouched for so long has nobody who writes it
@@ -66,6 +67,7 @@ def write_tables(
     folder: Path,
     *,
     boxes: BoxTable,
+    faces: FaceTable | None = None,
     scored: ScoredSentences,
     clips: Sequence[Clip],
     unfit: Sequence[Unfit],
@@ -77,6 +79,8 @@ def write_tables(
     """Write all of a video but its frames, which are there; the clips last: where they are, all is."""
     reader = FrameReader(folder / FRAMES_FILE)
     write_boxes(folder / BOXES_FILE, boxes, made_with=made_with)
+    if faces is not None:
+        write_faces(folder / FACES_FILE, faces, made_with=made_with)
     write_sentences(folder / SENTENCES_FILE, scored, made_with=made_with | {"skipped": []})
     summary = summarise(
         reader.info,
@@ -119,6 +123,17 @@ def finish_import(
         failed=failed,
         num_skipped=finished.num_skipped,
     )
+
+
+def failed_video(name: str, error: Exception) -> ImportedVideo:
+    """The outcome of a video that failed. Raises the error again if it concerns all videos: a full disk."""
+    if isinstance(error, DiskFullError):
+        raise error
+    if isinstance(error, MienError | OSError):
+        return ImportedVideo(name=name, failure=Skipped(what=name, reason=str(error)))
+    where = traceback.extract_tb(error.__traceback__)[-1]  # a fault of ours, or of a library, must not stop the others
+    reason = f"unforeseen {type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"
+    return ImportedVideo(name=name, failure=Skipped(what=name, reason=reason))
 
 
 def remove_stale_parts(folder: Path) -> None:

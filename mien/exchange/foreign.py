@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mien.data.store import CLIPS_FILE, FRAMES_FILE
-from mien.data.tables import NO_BOXES, ScoredSentences, up_to_date
+from mien.data.tables import NO_BOXES, NO_FACES, ScoredSentences, up_to_date
 from mien.exchange.finish import ImportedVideo, remove_stale_parts, write_tables
 from mien.exchange.sample import About
 from mien.exchange.tar_samples import TarSample
 from mien.media.frames import FrameReader
 from mien.prepare.boxes import detect_boxes
 from mien.prepare.clips import clips_of
+from mien.prepare.faces import detect_faces, mark_speakers
 from mien.prepare.frames import make_frames, missing_part
 from mien.prepare.models import detector_for, sentiment_for
 from mien.prepare.settings import PrepareSettings
@@ -50,6 +51,12 @@ def take_video(
     if settings.boxes.source == "detector":
         detector = detector_for(settings.boxes.detector, threads)
         boxes, models["boxes"] = detect_boxes(reader, detector, settings=settings.boxes), detector.id
+    faces = None
+    if settings.faces.source == "detector":
+        finder = detector_for(settings.faces.detector, threads)
+        faces, models["faces"] = detect_faces(reader, finder, boxes, settings=settings.faces), finder.id
+    if settings.subject == "speaking" and settings.boxes.source == "detector":
+        boxes = mark_speakers(reader, boxes, NO_FACES if faces is None else faces, sentences)
     clips, unfit = clips_of(sample.name, reader, boxes, scored, settings=settings.index)
     skipped = [] if sentences else [Skipped(what=sample.name, reason="it has no text: it makes no clips")]
     if missing := missing_part(reader, video=sample.name):
@@ -57,6 +64,7 @@ def take_video(
     write_tables(
         folder,
         boxes=boxes,
+        faces=faces,
         scored=scored,
         clips=clips,
         unfit=unfit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ import simplejpeg
 from jaxtyping import UInt8
 
 from mien.data.store import CLIPS_FILE, FRAMES_FILE
-from mien.data.tables import NO_BOXES, ScoredSentences, up_to_date
+from mien.data.tables import ScoredSentences, up_to_date
 from mien.exchange.clip_video import decoded_pictures, stored_jpegs
 from mien.exchange.finish import ImportedVideo, grey_jpeg, remove_stale_parts, write_tables
-from mien.exchange.sample import ClipSample, from_json, rows_between
+from mien.exchange.sample import ClipSample, Table, from_json, rows_between
 from mien.exchange.tar_samples import TarSample
 from mien.media.frames import FrameWriter
-from mien.types import EMOTIONS, BoxTable, MienError, Sentence, Skipped
+from mien.types import EMOTIONS, Clip, MienError, Sentence, Skipped
 
 
 def join_clips(
@@ -41,9 +41,11 @@ def join_clips(
     clips, skipped = _read(samples)
     with FrameWriter(folder / FRAMES_FILE, info=clips[0].told.info, made_with=made_with, quality=quality) as writer:
         whole, missing = _write_frames(writer, clips, name=name)
+    with_faces = [(clip.told.clip, clip.told.faces) for clip in whole if clip.told.faces is not None]
     write_tables(
         folder,
-        boxes=_boxes(whole),
+        boxes=_joined([(clip.told.clip, clip.told.boxes) for clip in whole]),
+        faces=_joined(with_faces) if with_faces else None,
         scored=_sentences(whole),
         clips=[clip.told.clip for clip in whole],
         unfit=(),
@@ -156,17 +158,13 @@ def _sentences(clips: Sequence[_TravelledClip]) -> ScoredSentences:
     )
 
 
-def _boxes(clips: Sequence[_TravelledClip]) -> BoxTable:
-    """The clips' boxes, those of frames in several clips once."""
-    parts, done = [NO_BOXES], 0
-    for clip in sorted(clips, key=lambda c: c.told.clip.start_frame):
-        end = clip.told.clip.end_frame
-        parts.append(rows_between(clip.told.boxes, done, max(done, end)))
-        done = max(done, end)
-    return BoxTable(
-        frame=np.concatenate([part.frame for part in parts]),
-        xyxy=np.concatenate([part.xyxy for part in parts]),
-        score=np.concatenate([part.score for part in parts]),
-        track=np.concatenate([part.track for part in parts]),
-        speaking=np.concatenate([part.speaking for part in parts]),
+def _joined(tables: Sequence[tuple[Clip, Table]]) -> Table:
+    """The clips' boxes or faces in one table, those of frames in several clips once."""
+    parts: list[Table] = []
+    done = 0
+    for clip, table in sorted(tables, key=lambda pair: pair[0].start_frame):
+        parts.append(rows_between(table, done, max(done, clip.end_frame)))
+        done = max(done, clip.end_frame)
+    return replace(
+        parts[0], **{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(parts[0])}
     )

@@ -30,6 +30,7 @@ from mien.exchange.finish import (
     ImportedVideo,
     ImportReport,
     claim_store,
+    failed_video,
     finish_import,
     remove_stale_parts,
     write_tables,
@@ -41,7 +42,7 @@ from mien.exchange.released_frames import require_h5py, store_frames
 from mien.exchange.released_words import ReleasedLogits, read_index, read_transcript
 from mien.exchange.sample import About
 from mien.language.sentiment import SentimentModel
-from mien.media.frames import DiskFullError, FrameReader
+from mien.media.frames import FrameReader
 from mien.prepare.boxes import BoxSettings
 from mien.prepare.clips import IndexSettings, clips_of
 from mien.prepare.frames import FrameSettings
@@ -159,10 +160,8 @@ def _make(work: _Work, *, out: Path, settings: ReleasedSettings) -> ImportedVide
     """One video's files. What is wrong with it is returned, not raised; only a full disk concerns all."""
     try:
         return _import(work, out / "videos" / work.name, settings=settings)
-    except DiskFullError:
-        raise
-    except (MienError, OSError) as error:
-        return ImportedVideo(name=work.name, failure=Skipped(what=work.name, reason=str(error)))
+    except Exception as error:
+        return failed_video(work.name, error)
 
 
 def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> ImportedVideo:

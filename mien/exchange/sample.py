@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from mien.config import Config, describe
-from mien.data.tables import NO_BOXES
 from mien.exchange.clip_video import Codec
-from mien.types import EMOTIONS, BoxTable, Clip, MienError, VideoInfo
+from mien.types import EMOTIONS, BoxTable, Clip, FaceTable, MienError, VideoInfo
 
 MARK = "mien"
 """The key by which a sample of ours is known; its value is the version of this form."""
@@ -27,6 +26,15 @@ class Person(Config):
     score: float
     track: int
     speaking: bool
+
+
+class Face(Config):
+    """A face in one frame, in pixels of the source video; five landmarks (x, y) and `track` as in FaceTable."""
+
+    xyxy: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...] = Field(min_length=5, max_length=5)
+    score: float
+    track: int
 
 
 class SourceVideo(Config):
@@ -56,7 +64,8 @@ class ClipJson(Config):
     """A sample's JSON. The fields to `clips` are video2dataset's, those to `person_share` those of Clip.
 
     `clips` is where in the source video it lies, in seconds, `emotions` what the numbers of `sentiment_logits` mean,
-    `time_s` and `boxes` have an entry a frame, `store_settings` are those of the store it is from.
+    `time_s`, `boxes` and `faces` (null where the store has none) have an entry a frame, `store_settings` are those of
+    the store it is from.
     """
 
     key: str
@@ -77,6 +86,7 @@ class ClipJson(Config):
     codec: Codec
     time_s: tuple[float, ...]
     boxes: tuple[tuple[Person, ...], ...]
+    faces: tuple[tuple[Face, ...], ...] | None
     info: SourceVideo
     about: About
     store_settings: dict[str, Any]
@@ -84,13 +94,17 @@ class ClipJson(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipSample:
-    """One clip as it travels, its pictures apart. `boxes.frame` counts frames of the whole video, as in a store."""
+    """One clip as it travels, its pictures apart.
+
+    Boxes and faces count frames of the whole video, as in a store; faces are None where it was prepared without.
+    """
 
     clip: Clip
     info: VideoInfo
     codec: Codec
     times_s: tuple[float, ...]
     boxes: BoxTable
+    faces: FaceTable | None
     about: About
     store_settings: dict[str, Any]
 
@@ -116,7 +130,8 @@ def to_json(sample: ClipSample, *, key: str) -> ClipJson:
         mien=VERSION,
         codec=sample.codec,
         time_s=sample.times_s,
-        boxes=_by_frame(sample.boxes, clip),
+        boxes=_persons(sample.boxes, clip),
+        faces=None if sample.faces is None else _faces(sample.faces, clip),
         info=SourceVideo(**asdict(sample.info)),
         about=sample.about,
         store_settings=sample.store_settings,
@@ -135,10 +150,11 @@ def from_json(told: object) -> ClipSample:
     except ValidationError as error:
         raise MienError(f"its JSON is not that of a clip of this version of mien:\n{describe(error)}") from None
     num_frames = read.end_frame - read.start_frame
-    if not len(read.time_s) == len(read.boxes) == num_frames or read.end_frame > read.info.num_frames:
+    num_faces = num_frames if read.faces is None else len(read.faces)
+    if not len(read.time_s) == len(read.boxes) == num_faces == num_frames or read.end_frame > read.info.num_frames:
         raise MienError(
-            f"its JSON has {len(read.time_s)} times and {len(read.boxes)} lists of boxes for frames {read.start_frame} "
-            f"to {read.end_frame} of {read.info.num_frames}; export it again"
+            f"its JSON has {len(read.time_s)} times, {len(read.boxes)} lists of boxes and {num_faces} of faces for "
+            f"frames {read.start_frame} to {read.end_frame} of {read.info.num_frames}; export it again"
         )
     if read.emotions != EMOTIONS or len(read.sentiment_logits) != len(EMOTIONS):
         raise MienError(f"its sentiment is over {', '.join(read.emotions)}; it must be over {', '.join(EMOTIONS)}")
@@ -158,40 +174,57 @@ def from_json(told: object) -> ClipSample:
         info=VideoInfo(**read.info.model_dump()),
         codec=read.codec,
         times_s=read.time_s,
-        boxes=_as_table(read.boxes, first_frame=clip.start_frame),
+        boxes=_box_table(read.boxes, first_frame=clip.start_frame),
+        faces=None if read.faces is None else _face_table(read.faces, first_frame=clip.start_frame),
         about=read.about,
         store_settings=read.store_settings,
     )
 
 
-def rows_between(boxes: BoxTable, first: int, last: int) -> BoxTable:
-    """The boxes of frames `first` to `last` (half-open)."""
-    start, end = np.searchsorted(boxes.frame, [first, last])
-    return BoxTable(
-        frame=boxes.frame[start:end],
-        xyxy=boxes.xyxy[start:end],
-        score=boxes.score[start:end],
-        track=boxes.track[start:end],
-        speaking=boxes.speaking[start:end],
-    )
+Table = TypeVar("Table", BoxTable, FaceTable)
 
 
-def _by_frame(boxes: BoxTable, clip: Clip) -> tuple[tuple[Person, ...], ...]:
-    persons: list[list[Person]] = [[] for _ in range(clip.num_frames)]
-    rows = zip(boxes.frame.tolist(), boxes.xyxy.tolist(), boxes.score.tolist(), boxes.track.tolist(), strict=True)
-    for (frame, xyxy, score, track), speaking in zip(rows, boxes.speaking.tolist(), strict=True):
-        persons[frame - clip.start_frame].append(Person(xyxy=tuple(xyxy), score=score, track=track, speaking=speaking))
-    return tuple(tuple(of_frame) for of_frame in persons)
+def rows_between(table: Table, first: int, last: int) -> Table:
+    """The rows of frames `first` to `last` (half-open)."""
+    start, end = np.searchsorted(table.frame, [first, last])
+    return replace(table, **{f.name: getattr(table, f.name)[start:end] for f in fields(table)})
 
 
-def _as_table(boxes: tuple[tuple[Person, ...], ...], *, first_frame: int) -> BoxTable:
+def _persons(boxes: BoxTable, clip: Clip) -> tuple[tuple[Person, ...], ...]:
+    by_frame: list[list[Person]] = [[] for _ in range(clip.num_frames)]
+    rows = zip(boxes.xyxy.tolist(), boxes.score.tolist(), boxes.track.tolist(), boxes.speaking.tolist(), strict=True)
+    for frame, (xyxy, score, track, speaking) in zip(boxes.frame.tolist(), rows, strict=True):
+        person = Person(xyxy=tuple(xyxy), score=score, track=track, speaking=speaking)
+        by_frame[frame - clip.start_frame].append(person)
+    return tuple(map(tuple, by_frame))
+
+
+def _faces(faces: FaceTable, clip: Clip) -> tuple[tuple[Face, ...], ...]:
+    by_frame: list[list[Face]] = [[] for _ in range(clip.num_frames)]
+    rows = zip(faces.xyxy.tolist(), faces.landmarks.tolist(), faces.score.tolist(), faces.track.tolist(), strict=True)
+    for frame, (xyxy, landmarks, score, track) in zip(faces.frame.tolist(), rows, strict=True):
+        face = Face(xyxy=tuple(xyxy), landmarks=tuple(map(tuple, landmarks)), score=score, track=track)
+        by_frame[frame - clip.start_frame].append(face)
+    return tuple(map(tuple, by_frame))
+
+
+def _box_table(boxes: Sequence[Sequence[Person]], *, first_frame: int) -> BoxTable:
     rows = [(first_frame + i, person) for i, persons in enumerate(boxes) for person in persons]
-    if not rows:
-        return NO_BOXES
     return BoxTable(
         frame=np.array([frame for frame, _ in rows], np.int32),
-        xyxy=np.array([person.xyxy for _, person in rows], np.float32),
+        xyxy=np.array([person.xyxy for _, person in rows], np.float32).reshape(-1, 4),
         score=np.array([person.score for _, person in rows], np.float32),
         track=np.array([person.track for _, person in rows], np.int32),
         speaking=np.array([person.speaking for _, person in rows], np.bool_),
+    )
+
+
+def _face_table(faces: Sequence[Sequence[Face]], *, first_frame: int) -> FaceTable:
+    rows = [(first_frame + i, face) for i, of_frame in enumerate(faces) for face in of_frame]
+    return FaceTable(
+        frame=np.array([frame for frame, _ in rows], np.int32),
+        xyxy=np.array([face.xyxy for _, face in rows], np.float32).reshape(-1, 4),
+        landmarks=np.array([face.landmarks for _, face in rows], np.float32).reshape(-1, 5, 2),
+        score=np.array([face.score for _, face in rows], np.float32),
+        track=np.array([face.track for _, face in rows], np.int32),
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mien.data.store import CLIPS_FILE, Store
+from mien.data.store import CLIPS_FILE, FACES_FILE, Store
 from mien.data.tables import INDEX, made_with
 from mien.exchange.clip_video import Codec, encode_clip
 from mien.exchange.sample import VERSION, About, ClipSample, rows_between, to_json
@@ -100,12 +100,14 @@ def _read(store: Store, clip: Clip, *, codec: Codec) -> tuple[ClipSample, list[b
     reader, boxes = store.frames(clip.video), store.boxes(clip.video)
     if not 0 <= clip.start_frame < clip.end_frame <= len(reader):
         raise MienError(f"frames {clip.start_frame} to {clip.end_frame} of {len(reader)}; run `mien prepare` again")
+    has_faces = (store.folder(clip.video) / FACES_FILE).is_file()
     sample = ClipSample(
         clip=clip,
         info=reader.info,
         codec=codec,
         times_s=tuple(reader.times_s[clip.start_frame : clip.end_frame]),
         boxes=rows_between(boxes, clip.start_frame, clip.end_frame),
+        faces=rows_between(store.faces(clip.video), clip.start_frame, clip.end_frame) if has_faces else None,
         about=_about(store, clip.video),
         store_settings=store.settings,
     )

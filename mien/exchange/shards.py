@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from mien.data.store import FORMAT
-from mien.exchange.finish import ImportedVideo, ImportReport, claim_store, finish_import, is_safe_name
+from mien.exchange.finish import ImportedVideo, ImportReport, claim_store, failed_video, finish_import, is_safe_name
 from mien.exchange.foreign import take_video
 from mien.exchange.joined import join_clips
 from mien.exchange.pool import run_all
 from mien.exchange.sample import is_ours
 from mien.exchange.tar_samples import TarSample, find_shards, samples_of
-from mien.media.frames import DiskFullError
 from mien.prepare.models import require_models
 from mien.prepare.settings import PrepareSettings
 from mien.types import MienError, Skipped
@@ -95,7 +94,8 @@ class _Survey:
         if not ours and name in self.videos:
             raise MienError(f"two samples would be video {name!r}; rename one's shard, or remove it")
         sizes = sorted((end, span.size) for end, span in sample.files.items())
-        content = json.dumps([told, sizes], sort_keys=True)
+        text = sample.read("txt").decode("utf-8", errors="replace") if "txt" in sample.files else None
+        content = json.dumps([told, text, sizes], sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()
         self.videos[name].append(_Sample(sample=sample, digest=digest, is_ours=ours))
         self.has_foreign |= not ours
@@ -141,12 +141,10 @@ def _make(work: _Work, *, out: Path, settings: PrepareSettings, threads: int) ->
             )
         made_with["settings"] = _settings_of_video(settings)
         return take_video(samples[0], folder, settings=settings, made_with=made_with, threads=threads)
-    except DiskFullError:
-        raise
-    except (MienError, OSError) as error:
-        return ImportedVideo(name=work.name, failure=Skipped(what=work.name, reason=str(error)))
+    except Exception as error:
+        return failed_video(work.name, error)
 
 
 def _settings_of_video(settings: PrepareSettings) -> dict[str, Any]:
     """What of the settings decides a foreign video's files."""
-    return settings.model_dump(mode="json", include={"frames", "words", "boxes", "index"})
+    return settings.model_dump(mode="json", include={"frames", "words", "boxes", "faces", "subject", "index"})

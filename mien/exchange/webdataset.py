@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from mien.config import Config
-from mien.data.store import BOXES_FILE, CLIPS_FILE, FRAMES_FILE, INDEX_FILE, Store
+from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FRAMES_FILE, INDEX_FILE, Store
 from mien.data.tables import read_clips
 from mien.exchange.clip_video import Codec
 from mien.exchange.finish import remove_stale_parts
@@ -147,7 +147,9 @@ def _work(store: Store, out: Path, rows: pa.Table, *, name: str, key_digits: int
 def _digest(store: Store, clips: Sequence[Clip]) -> str:
     """Changes whenever a clip of a shard does, or a file of its video is written anew."""
     videos = sorted({clip.video for clip in clips})
-    files = [store.folder(video) / file for video in videos for file in (FRAMES_FILE, BOXES_FILE, CLIPS_FILE)]
+    files = [
+        store.folder(video) / file for video in videos for file in (FRAMES_FILE, BOXES_FILE, FACES_FILE, CLIPS_FILE)
+    ]
     stats = [path.stat() if path.is_file() else None for path in files]
     states = [(s.st_size, s.st_mtime_ns) if s else None for s in stats]
     return hashlib.sha256(repr((clips, states)).encode()).hexdigest()

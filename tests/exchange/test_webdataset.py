@@ -22,15 +22,15 @@ from hypothesis import strategies as st
 from tiny_store import write_store
 
 from mien.data.clips import ClipDataset, ClipSettings
-from mien.data.store import BOXES_FILE, CLIPS_FILE, FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
-from mien.data.tables import write_index
+from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
+from mien.data.tables import write_faces, write_index
 from mien.exchange import ExportSettings, export_webdataset, import_webdataset
 from mien.exchange.clip_video import decoded_pictures, encode_clip, stored_jpegs
 from mien.exchange.sample import About, ClipSample, from_json, to_json
 from mien.media.frames import DiskFullError
 from mien.media.transforms import Preprocess
 from mien.prepare.settings import PrepareSettings
-from mien.types import BoxTable, Clip, MienError, VideoInfo
+from mien.types import BoxTable, Clip, FaceTable, MienError, VideoInfo
 
 MJPEG = ExportSettings(codec="mjpeg", clips_per_shard=5)
 MIN_PSNR = 38.0  # dB, of what docs/exchange.md promises for crf 18
@@ -44,7 +44,7 @@ def lines_of(store: Path) -> list[dict]:
     return [json.loads(line) for line in (store / SKIPPED_FILE).read_text(encoding="utf-8").splitlines()]
 
 
-def assert_same_boxes(a: BoxTable, b: BoxTable) -> None:
+def assert_same_rows(a: BoxTable | FaceTable, b: BoxTable | FaceTable) -> None:
     for name, column in asdict(a).items():
         np.testing.assert_array_equal(column, getattr(b, name))
 
@@ -94,9 +94,27 @@ def test_mjpeg_brings_back_the_very_same_store(tmp_path: Path) -> None:
         assert ours.times_s == theirs.times_s[:end]
         assert asdict(ours.info) == asdict(theirs.info) | {"num_frames": end}
         kept = store.boxes(video).frame < end
-        assert_same_boxes(
+        assert_same_rows(
             back.boxes(video), BoxTable(**{name: column[kept] for name, column in asdict(store.boxes(video)).items()})
         )
+
+
+def test_faces_travel_where_there_are_some(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", num_videos=2)
+    rng = np.random.default_rng(0)
+    faces = FaceTable(
+        frame=np.repeat(np.arange(1, 15, dtype=np.int32), 2),
+        xyxy=rng.normal(size=(28, 4)).astype(np.float32),
+        landmarks=rng.normal(size=(28, 5, 2)).astype(np.float32),
+        score=rng.random(28, np.float32),
+        track=np.tile(np.array([1, -1], np.int32), 14),
+    )
+    write_faces(store.folder("train/0") / FACES_FILE, faces, made_with={})
+    export_webdataset(store.path, tmp_path / "out", settings=MJPEG)
+    import_webdataset(tmp_path / "out", tmp_path / "back", settings=PrepareSettings())
+    back = Store(tmp_path / "back")
+    assert_same_rows(back.faces("train/0"), faces)
+    assert not (back.folder("test/0") / FACES_FILE).exists()
 
 
 def test_a_sample_read_for_training_is_the_same_after_the_journey(tmp_path: Path) -> None:
@@ -386,13 +404,23 @@ def told_clips(draw: st.DrawFn) -> dict:
         "speaking": np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), np.bool_),
     }
     times = tuple(draw(st.lists(st.floats(0, 1e5), min_size=count, max_size=count)))
-    return {"clip": clip, "boxes": boxes, "times_s": times, "fps": draw(st.sampled_from([8.0, 5.0, 24000 / 1001]))}
+    points = draw(st.lists(FLOATS, min_size=10 * n, max_size=10 * n))
+    faces = {name: boxes[name] for name in ("frame", "xyxy", "score", "track")}
+    faces["landmarks"] = np.array(points, np.float32).reshape(n, 5, 2)
+    return {
+        "faces": draw(st.sampled_from([faces, None])),
+        "clip": clip,
+        "boxes": boxes,
+        "times_s": times,
+        "fps": draw(st.sampled_from([8.0, 5.0, 24000 / 1001])),
+    }
 
 
 @settings(max_examples=60, deadline=None)
 @given(told_clips())
 def test_nothing_of_a_clip_is_lost_in_its_json(told: dict) -> None:
     clip, boxes = Clip(**told["clip"]), BoxTable(**told["boxes"])
+    faces = FaceTable(**told["faces"]) if told["faces"] else None
     info = VideoInfo(
         source="a.mp4",
         source_width=640,
@@ -409,11 +437,15 @@ def test_nothing_of_a_clip_is_lost_in_its_json(told: dict) -> None:
         codec="mjpeg",
         times_s=told["times_s"],
         boxes=boxes,
+        faces=faces,
         about=About(models={"sentiment": "m"}),
         store_settings={"subject": "all"},
     )
     back = from_json(json.loads(to_json(sample, key="000000").model_dump_json()))
-    assert_same_boxes(back.boxes, boxes)
+    assert_same_rows(back.boxes, boxes)
+    assert (back.faces is None) == (faces is None)
+    if back.faces and faces:
+        assert_same_rows(back.faces, faces)
     assert back.clip == clip
     assert (back.info, back.times_s, back.about) == (info, sample.times_s, sample.about)
 
