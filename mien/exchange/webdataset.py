@@ -35,7 +35,7 @@ class ExportSettings(Config):
     codec: Codec = "h264"
     """`h264` plays everywhere; `mjpeg` keeps the stored JPEGs byte for byte, at about three times the size."""
     crf: int = Field(18, ge=0, le=51)
-    """The quality of h264 (x264's constant rate factor): 18 is about invisible, each 6 more halve the size."""
+    """The quality of h264 (x264's constant rate factor): lower is better and larger."""
     clips_per_shard: int = Field(1000, ge=2, le=10**6)
     bytes_per_shard: int | None = Field(None, ge=1)
     """A shard ends earlier where its clips' stored pictures come to more than this."""
