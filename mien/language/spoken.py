@@ -83,9 +83,14 @@ def _clean(text: str) -> str:
 
 
 def _parts(word: CueWord, texts: list[str]) -> list[CueWord]:
-    """`word` divided: the first part has its start, the last its end."""
+    """`word` divided: the first part that is spoken has its start, the last one its end."""
+    spoken = [i for i, text in enumerate(texts) if is_word(text)] or [0]
     return [
-        CueWord(text=text, start_s=word.start_s if i == 0 else None, end_s=word.end_s if i + 1 == len(texts) else None)
+        CueWord(
+            text=text,
+            start_s=word.start_s if i == spoken[0] else None,
+            end_s=word.end_s if i == spoken[-1] else None,
+        )
         for i, text in enumerate(texts)
     ]
 

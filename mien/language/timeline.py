@@ -54,7 +54,7 @@ def _caption(cue: Cue) -> Caption:
     end_s = round(cue.end_s, 3) if cue.end_s is not None else start_s
     if end_s <= start_s:
         end_s = round(start_s + NOMINAL_WORD_S * max(1.0, sum(words_in(word) for word in cue.text.split())), 3)
-    says_all = "".join(word.text for word in cue.words) == "".join(cue.text.split())
+    says_all = "".join(part for word in cue.words for part in word.text.split()) == "".join(cue.text.split())
     words = place_words(cue.words, start_s=start_s, end_s=end_s) if says_all else ()
     text = " ".join(word.text for word in words) or "\n".join(line for line in cue.lines if line)
     return Caption(start_s=start_s, end_s=end_s, text=text, words=words)

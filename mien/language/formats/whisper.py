@@ -7,6 +7,7 @@ openai-whisper, faster-whisper's and WhisperX's tools all do. A word's text is u
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from mien.language.formats.cue import Cue, CueOrSkipped, CueWord, clean_lines, words_of_pieces
@@ -35,7 +36,7 @@ def read_whisper(content: Any, *, source: str) -> Iterator[CueOrSkipped]:
         if isinstance(named, str) and named != speaker:
             if speaker:
                 lines = (f">> {lines[0]}", *lines[1:])
-                words = (CueWord(text=">>"), *words) if words else ()
+                words = tuple(replace(word, text=f">> {word.text}") if i == 0 else word for i, word in enumerate(words))
             speaker = named
         yield Cue(where=where, start_s=start_s, end_s=end_s, lines=lines, words=words)
 
