@@ -22,7 +22,7 @@ Codec = Literal["h264", "mjpeg"]
 
 H264 = {"preset": "medium", "mbtree": "0"}
 """Without x264's macroblock tree, with which the same pictures give other bytes now and then: 21 different files in 60
-(`python bench/exchange.py franck.mp4 --seconds 20 --repeats 60`); with x264's assembler off there was only one."""
+(`python bench/exchange.py franck.mp4 --seconds 20 --repeats 60`), and one without."""
 
 REPEATABLE = {"fflags": "+bitexact"}  # no date and no version in the file
 
