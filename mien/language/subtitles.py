@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ SUFFIXES = (".json3", ".srv3", ".json", ".srt", ".vtt", ".ass", ".ssa", ".ttml",
 UNKNOWN = "unknown"
 """The language of a file that does not tell."""
 
-OTHER = 4
+OTHER = 5
 """The rank of files in languages that nobody asked for, which are sorted by language."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]+)*")
@@ -58,8 +58,11 @@ class SubtitleFile:
     language: str
 
 
-def find_subtitles(video: Path, *, language: str | None = None) -> Path | None:
+def find_subtitles(video: Path, *, beside: Iterable[Path] | None = None, language: str | None = None) -> Path | None:
     """The subtitle file beside `video`, or None. With `language` ("de"), that language's comes first.
+
+    `beside` are the files to choose from, all of the folder's by default: whoever has many videos in one folder lists
+    it once.
 
     In this order: `NAME.srt`; English (`NAME.en.srt`, then `NAME.en-GB.srt` and the like); any other
     `NAME.<language>.srt`. With `language`: `NAME.<language>.srt` and `NAME.srt` change places. Files marked `forced`
@@ -67,7 +70,7 @@ def find_subtitles(video: Path, *, language: str | None = None) -> Path | None:
     A `.json` file counts only if it holds captions, so a downloader's `NAME.info.json` or `NAME.json` does not.
     """
     ranked = []
-    for path in video.parent.iterdir():
+    for path in video.parent.iterdir() if beside is None else beside:
         rank = _rank(path, video, language)
         if rank is not None and path.is_file():
             language_last = _tag(path, video) if rank % 10 == OTHER else ""
@@ -190,14 +193,13 @@ def _rank(path: Path, video: Path, language: str | None) -> int | None:
     tag = _tag(path, video)
     if path.suffix.lower() not in SUFFIXES or tag is None:
         return None
-    wanted = _primary(language) if language else "en"
-    named, primary = tag == "", _primary(tag)
-    if primary == wanted and not named:
-        rank = 1 if tag in (wanted, (language or wanted).lower()) else 2
+    wanted = (language or "en").lower().replace("_", "-")
+    if tag == "":
+        rank = 4 if language else 0
+    elif _primary(tag) == _primary(wanted):
+        rank = 1 if tag.replace("_", "-") == wanted else 3 if re.search("[-_]", tag) else 2
     else:
-        rank = 0 if named else OTHER
-    if language and named:
-        rank = 3
+        rank = OTHER
     return rank + 10 * path.stem.lower().endswith(".forced")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.language.sentences import split_sentences
-from mien.types import Caption
+from mien.types import Caption, MienError
 
 
 def captions(*rows: tuple[float, float, str]) -> list[Caption]:
@@ -105,3 +106,59 @@ def test_every_word_is_in_one_sentence_or_listed_in_order_and_time(
 def is_subsequence(part: list[str], whole: list[str]) -> bool:
     rest = iter(whole)
     return all(word in rest for word in part)
+
+
+# ── marks restored ───────────────────────────────────────────────────────────────────────────────
+
+
+class EveryFifth:
+    """A punctuation model that ends a sentence after every fifth word it is given."""
+
+    id = "every fifth"
+
+    def __init__(self, mark: str = ".") -> None:
+        self.mark = mark
+        self.given: list[list[str]] = []
+
+    def marks(self, words: Sequence[str]) -> list[str]:
+        self.given.append([*words])
+        return [self.mark if i % 5 == 4 else "" for i in range(len(words))]
+
+
+def spoken(count: int, *, first: int = 0) -> str:
+    return " ".join(f"w{i}" for i in range(first, first + count))
+
+
+def test_marks_are_restored_in_a_file_without_any_between_speakers_and_silences() -> None:
+    model = EveryFifth("?")
+    rows = captions((0, 4, spoken(7)), (4, 8, f"- {spoken(26, first=7)}"), (11, 12, spoken(3, first=33)))
+    sentences, _ = split_sentences(rows, punctuator=model)
+    assert [len(words) for words in model.given] == [7, 26, 3]
+    assert [s.text for s in sentences[:4]] == ["w0 w1 w2 w3 w4?", "w5 w6", "w7 w8 w9 w10 w11?", "w12 w13 w14 w15 w16?"]
+    assert sentences[-1].text == "w33 w34 w35"
+
+
+def test_punctuation_that_is_there_stays_and_gets_none_beside_it() -> None:
+    lines = spoken(70).replace("w4 ", "w4, ").replace("w9 ", "w9… ").replace("w14 ", "w14- ")
+    sentences, _ = split_sentences(captions((0, 9, lines)), punctuator=EveryFifth())
+    assert [s.text for s in sentences[:2]] == [
+        "w0 w1 w2 w3 w4, w5 w6 w7 w8 w9…",
+        "w10 w11 w12 w13 w14- w15 w16 w17 w18 w19.",
+    ]
+
+
+def test_punctuated_file_is_left_alone_but_for_long_runs_without_an_end() -> None:
+    model = EveryFifth()
+    lines = f"Yes. {spoken(60)}. No. {spoken(61)}. Well. I am. Oh. Go. We. So."
+    sentences, _ = split_sentences(captions((0, 60, lines)), punctuator=model)
+    assert [len(words) for words in model.given] == [61]
+    assert [len(s.text.split()) for s in sentences] == [1, 60, 1, *[5] * 12, 1, 1, 2, 1, 1, 1, 1]
+
+
+def test_no_model_no_marks() -> None:
+    assert texts(spoken(100)) == [spoken(100)]
+
+
+def test_model_that_gives_other_than_a_mark_a_word_is_named() -> None:
+    with pytest.raises(MienError, match="the punctuation model every fifth gave other than one mark a word"):
+        split_sentences(captions((0, 9, spoken(60))), punctuator=EveryFifth(","))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.language.subtitles import find_subtitles, read_captions
+from mien.language.subtitles import SubtitleFile, describe_subtitles, find_subtitles, read_captions
 from mien.types import MienError
 
 
@@ -182,3 +182,69 @@ def test_exact_name_comes_before_english_before_others(tmp_path: Path) -> None:
         assert find_subtitles(tmp_path / "v.mp4") == tmp_path / name
         (tmp_path / name).unlink()
     assert find_subtitles(tmp_path / "v.mp4") is None
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("language", "order"),
+    [
+        ("de", ["v.de.vtt", "v.ger.srt", "v.de-AT.json3", "v.json3", "v.en.srt", "v.fr.srt", "v.de.forced.srt"]),
+        ("de-AT", ["v.de-AT.json3", "v.json3", "v.en.srt"]),
+        (None, ["v.json3", "v.en.srt", "v.fr.srt", "v.de.forced.srt"]),
+    ],
+)
+def test_wanted_language_comes_first_and_forced_lines_last(
+    tmp_path: Path, language: str | None, order: list[str]
+) -> None:
+    touch(tmp_path, *order)
+    for name in order:
+        assert find_subtitles(tmp_path / "v.mp4", language=language) == tmp_path / name
+        (tmp_path / name).unlink()
+
+
+def test_formats_that_time_words_come_first(tmp_path: Path) -> None:
+    order = ["v.en.json3", "v.en.srv3", "v.en.json", "v.en.srt", "v.en.vtt", "v.en.ass", "v.en.ssa", "v.en.ttml"]
+    touch(tmp_path, *order)
+    (tmp_path / "v.en.json").write_text('[{"text": "a", "start": 0, "duration": 1}]', encoding="utf-8")
+    for name in order:
+        assert find_subtitles(tmp_path / "v.mp4") == tmp_path / name
+        (tmp_path / name).unlink()
+
+
+def test_json_that_holds_no_captions_is_not_taken_for_subtitles(tmp_path: Path) -> None:
+    touch(tmp_path, "v.info.json", "v.live_chat.json3", "v.chapters.json")
+    (tmp_path / "v.json").write_text('{"id": "x", "title": "v", "duration": 3, "subtitles": {}}', encoding="utf-8")
+    (tmp_path / "v.en.json").write_text("{", encoding="utf-8")
+    assert find_subtitles(tmp_path / "v.mp4") is None
+    touch(tmp_path, "v.fr.srt")
+    assert find_subtitles(tmp_path / "v.mp4") == tmp_path / "v.fr.srt"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind", "language"),
+    [
+        ("v.srt", SRT, "srt", "unknown"),
+        ("v.en-GB.vtt", VTT, "vtt", "en"),
+        ("v.vtt", "WEBVTT\nKind: captions\nLanguage: pt-BR\n\n", "vtt", "pt"),
+        ("v.eng.sdh.ass", "", "ass", "en"),
+        ("v.sdh.ssa", "", "ass", "unknown"),
+        ("v.ttml", '<tt xmlns="x" xml:lang="de-DE"/>', "xml", "de"),
+        ("v.fr.json", '{"segments": [], "language": "en"}', "whisper", "fr"),
+        ("v.json", '{"segments": [], "language": "english"}', "whisper", "en"),
+        ("v.json", '[{"text": "a", "start": 0, "duration": 1}]', "transcript", "unknown"),
+        ("v.no.json3", '{"events": []}', "json3", "no"),
+    ],
+)
+def test_kind_and_language_are_told(tmp_path: Path, name: str, text: str, kind: str, language: str) -> None:
+    path = write(tmp_path, text, name=name)
+    expected = SubtitleFile(path=path, kind=kind, language=language)
+    assert describe_subtitles(path, video=tmp_path / "v.mp4") == expected
+
+
+def test_language_is_not_read_out_of_the_video_s_own_name(tmp_path: Path) -> None:
+    path = write(tmp_path, SRT, name="Mr.No.srt")
+    assert describe_subtitles(path, video=tmp_path / "Mr.No.mp4").language == "unknown"
