@@ -30,6 +30,9 @@ LATIN = {
 }  # fmt: skip
 """Code pages of Latin letters, the likelier first, with the letters beyond ASCII of languages written in them."""
 
+TYPOGRAPHY = frozenset("‘’‚“”„–—…«»‹›¿¡·•°€£\u00a0\u00ad")
+"""Signs that stand in texts of any language; others, such as ± or ¶, betray a wrong code page."""
+
 SAMPLE_BYTES = 65_536  # the detector reads no more; it is as sure of that much as of a whole film
 
 
@@ -70,7 +73,7 @@ def _code_page(data: bytes) -> str | None:
     """The code page of text that is not Unicode, judged by its lines beyond ASCII: numbers and times say nothing."""
     telling = b"\n".join(line for line in data.splitlines() if not line.isascii())[:SAMPLE_BYTES]
     high = bytes(byte for byte in telling if byte >= 0x80)
-    if all(0x80 <= byte <= 0x9F or byte in (0xA0, 0xAB, 0xBB) for byte in high) and _decodes(data, "cp1252"):
+    if _decodes(data, "cp1252") and {*high.decode("cp1252")} <= TYPOGRAPHY:
         return "cp1252"
     latin = {encoding: _likeness(high, encoding) for encoding in LATIN if _decodes(data, encoding)}
     best = max(latin, key=lambda encoding: latin[encoding], default=None)
@@ -90,5 +93,5 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 def _likeness(high: bytes, encoding: str) -> float:
     """The share of the letters beyond ASCII that one language has, for the language that has most of them."""
-    letters = [letter for letter in high.decode(encoding, errors="replace").lower() if letter.isalpha()]
+    letters = [letter for letter in high.decode(encoding, errors="replace").lower() if letter not in TYPOGRAPHY]
     return max(sum(letter in own for letter in letters) for own in LATIN[encoding]) / max(1, len(letters))
