@@ -27,7 +27,7 @@ _BLANK = f"[ {_GONE}]*"
 _LINE_START = rf"(?:\A|(?<=[\n{SILENCE_BREAK}{CAPTION_BREAK}])){_BLANK}"
 _AFTER_SENTENCE = rf"(?<=[.?!…。？！\"”])[ {_GONE}\n]+"
 
-_PAIRS = ("[]", "()", "［］", "（）", "【】", "〔〕")
+_PAIRS = (("[", "]"), ("(", ")"), ("［", "］"), ("（", "）"), ("【", "】"), ("〔", "〕"))
 _NOTE_START = rf"(?<![^\s{_GONE}\"'“”‘’«»>♪♫*()\[\]-])"
 _NOTES = re.compile(
     "|".join(

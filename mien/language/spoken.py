@@ -97,14 +97,14 @@ def _parts(word: CueWord, texts: list[str]) -> list[CueWord]:
 
 def _one_text(lines: list[_Line]) -> tuple[str, list[int]]:
     """All lines as one text, and where each begins in it."""
-    text, begins, end_s = [], [], 0.0
+    text, end_s = "", 0.0
+    begins: list[int] = []
     for line in lines:
-        gap_s = line.caption.start_s - end_s
-        text.append(SILENCE_BREAK if gap_s > MAX_GAP_S else CAPTION_BREAK)
-        begins.append((begins[-1] + len(text[-2]) if begins else 0) + 1)
-        text.append(line.text)
+        text += SILENCE_BREAK if line.caption.start_s - end_s > MAX_GAP_S else CAPTION_BREAK
+        begins.append(len(text))
+        text += line.text
         end_s = line.caption.words[-1].end_s if line.caption.words else line.caption.end_s
-    return "".join(text), begins
+    return text, begins
 
 
 def _timed(line: _Line, begin: int, found: Annotations) -> list[_Token]:
