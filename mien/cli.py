@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mien.errors import MienError
 from mien.terminal import (
     PrepareBars,
     TrainBar,
@@ -82,7 +83,7 @@ def prepare(
         typer.Option(help="Whose boxes are the subject's. speaking: by side-car, or by the motion of mouths."),
     ] = "all",
     language: Annotated[str | None, typer.Option(help="Of several subtitles, this language; else English.")] = None,
-    punctuation: Annotated[str, typer.Option(help="What restores missing full stops: mien, hf:ID or none.")] = "none",
+    punctuation: Annotated[str, typer.Option(help="What restores missing full stops: mien, hf:ID or none.")] = "mien",
     sentiment: Annotated[str, typer.Option(help="What scores the sentences: mien or hf:ID.")] = "mien",
     asr: Annotated[
         str | None, typer.Option(help="Without subtitles, recognise speech by this faster-whisper model.")
@@ -163,6 +164,96 @@ def inspect(
             report = inspect_store(store, out, settings=settings)
         say(report.summary())
         show_failures(report.skipped)
+
+
+@app.command()
+def export(
+    store: Annotated[Path, typer.Argument(help="What `mien prepare` made.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the shards.")],
+    format_: Annotated[Literal["webdataset"], typer.Option("--format", help="Tar shards as video2dataset's.")],
+    codec: Annotated[
+        Literal["h264", "mjpeg"],
+        typer.Option(help="h264 plays everywhere; mjpeg keeps the stored pictures as they are."),
+    ] = "h264",
+    crf: Annotated[int, typer.Option(help="Quality of h264: 18 is about invisible, each 6 more halve the size.")] = 18,
+    clips_per_shard: Annotated[int, typer.Option(help="Clips a tar.")] = 1000,
+    workers: Annotated[int, typer.Option(help="Shards at a time.")] = 2,
+) -> None:
+    """Write a store's clips as tar shards of .mp4, .json and .txt, with a Parquet table beside each.
+
+    The same command again goes on where it was stopped. Exit status 1 if a clip could not be read.
+
+    Example: `mien export stores/mine shards --format webdataset`
+    """
+    with errors():
+        from mien.exchange import ExportSettings, export_webdataset
+
+        settings = ExportSettings(codec=codec, crf=crf, clips_per_shard=clips_per_shard)
+        with progress() as bars:
+            task = bars.add_task("export", total=None, note="")
+            report = export_webdataset(
+                store,
+                out,
+                settings=settings,
+                workers=workers,
+                on_clip=lambda done, total: bars.update(task, completed=done, total=total),
+            )
+        say(
+            f"{out}: {report.num_clips} clips in {report.num_shards} shards ({report.num_new} written now), "
+            f"{report.num_bytes / 1e6:.1f} MB"
+        )
+        show_failures(report.skipped)
+
+
+@app.command("import")
+def import_(
+    sources: Annotated[list[Path], typer.Argument(help="Shards, or the folders of released data.")],
+    out: Annotated[Path, typer.Option("--out", help="The store to make or to go on with.")],
+    format_: Annotated[
+        Literal["webdataset", "released"],
+        typer.Option("--format", help="Tar shards, or the released EmotionCLIP pipeline's files."),
+    ],
+    index: Annotated[Path | None, typer.Option(help="released: the index that the logits are rows of.")] = None,
+    logits: Annotated[Path | None, typer.Option(help="released: the sentences' emotion logits.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting, say index.min_frames=4; repeatable.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Videos at a time.")] = 2,
+) -> None:
+    """Make a store of other people's data: tar shards, or what the released EmotionCLIP pipeline writes.
+
+    The same command again goes on where it was stopped. Exit status 1 if a video failed.
+
+    Example: `mien import shards --format webdataset --out stores/theirs`
+    """
+    with errors():
+        from mien.config import validate
+        from mien.exchange import ReleasedSettings, import_released, import_webdataset
+        from mien.prepare import PrepareSettings
+
+        with progress() as bars:
+            shown = PrepareBars(bars)
+            if format_ == "released":
+                report = import_released(
+                    sources,
+                    out,
+                    settings=validate(ReleasedSettings, {}, source="--set", overrides=set_ or []),
+                    index=index,
+                    logits=logits,
+                    workers=workers,
+                    on_video=shown.video,
+                )
+            else:
+                if len(sources) > 1:
+                    raise MienError(f"{len(sources)} sources; name one folder of shards, or a pattern in quotes")
+                (shards,) = sources
+                chosen = validate(PrepareSettings, {}, source="--set", overrides=set_ or [])
+                report = import_webdataset(shards, out, settings=chosen, workers=workers, on_video=shown.video)
+        say(
+            f"{out}: {report.num_videos} videos ({report.num_new} worked on now), {report.num_clips} clips; "
+            f"{report.num_skipped} things left out (listed in {out}/skipped.jsonl)"
+        )
+        show_failures(report.failed)
 
 
 @app.command()

@@ -121,7 +121,8 @@ class Store:
 
     def _broken_videos(self) -> Iterator[Skipped]:
         for video in self.videos:
-            for read in (self._read_frames, self._read_boxes, self.sentences):
+            has_faces = (self.folder(video) / FACES_FILE).is_file()
+            for read in (self._read_frames, self._read_boxes, self.sentences, *([self.faces] if has_faces else [])):
                 try:
                     table = read(video)
                     if isinstance(table, FrameReader) and len(table) == 0:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +14,7 @@ import simplejpeg
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE, SETTINGS_FILE
 from mien.data.tables import ScoredSentences, write_boxes, write_clips, write_faces, write_sentences
 from mien.exchange.sample import About
-from mien.media.frames import DiskFullError, FrameReader, whole_file
+from mien.media.frames import FrameReader, whole_file
 from mien.prepare.clips import Unfit, count_people
 from mien.prepare.duplicates import picture_hashes
 from mien.prepare.finish import finish_store
@@ -26,7 +24,6 @@ from mien.prepare.summary import summarise
 from mien.types import BoxTable, Clip, FaceTable, MienError, Skipped
 
 GREY = 128
-STALE_S = 3600.0  # an unfinished file untouched for so long has nobody who writes it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,22 +122,9 @@ def finish_import(
     )
 
 
-def failed_video(name: str, error: Exception) -> ImportedVideo:
-    """The outcome of a video that failed. Raises the error again if it concerns all videos: a full disk."""
-    if isinstance(error, DiskFullError):
-        raise error
-    if isinstance(error, MienError | OSError):
-        return ImportedVideo(name=name, failure=Skipped(what=name, reason=str(error)))
-    where = traceback.extract_tb(error.__traceback__)[-1]  # a fault of ours, or of a library, must not stop the others
-    reason = f"unforeseen {type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"
-    return ImportedVideo(name=name, failure=Skipped(what=name, reason=reason))
-
-
-def remove_stale_parts(folder: Path) -> None:
-    """Delete unfinished files that a killed process has left; young ones may be somebody's who is at it."""
-    for part in folder.glob(".*.part"):
-        if time.time() - part.stat().st_mtime > STALE_S:
-            part.unlink(missing_ok=True)
+def give_up(work: Any, reason: str) -> ImportedVideo:
+    """The outcome of a video whose processes died."""
+    return ImportedVideo(name=work.name, failure=Skipped(what=work.name, reason=reason))
 
 
 def is_safe_name(name: str) -> bool:

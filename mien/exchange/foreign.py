@@ -9,10 +9,10 @@ from typing import Any
 
 from mien.data.store import CLIPS_FILE, FRAMES_FILE
 from mien.data.tables import NO_BOXES, NO_FACES, ScoredSentences, up_to_date
-from mien.exchange.finish import ImportedVideo, remove_stale_parts, write_tables
+from mien.exchange.finish import ImportedVideo, write_tables
 from mien.exchange.sample import About
 from mien.exchange.tar_samples import TarSample
-from mien.media.frames import FrameReader
+from mien.media.frames import FrameReader, remove_left_parts
 from mien.prepare.boxes import detect_boxes
 from mien.prepare.clips import clips_of
 from mien.prepare.faces import detect_faces, mark_speakers
@@ -34,7 +34,7 @@ def take_video(
     """
     if up_to_date(folder / CLIPS_FILE, made_with):
         return ImportedVideo(name=sample.name)
-    remove_stale_parts(folder)
+    remove_left_parts(folder)
     end = sample.video
     if end is None:
         raise MienError(f"it has no video among its files ({', '.join(sorted(sample.files))})")

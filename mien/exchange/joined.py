@@ -14,10 +14,10 @@ from jaxtyping import UInt8
 from mien.data.store import CLIPS_FILE, FRAMES_FILE
 from mien.data.tables import ScoredSentences, up_to_date
 from mien.exchange.clip_video import decoded_pictures, stored_jpegs
-from mien.exchange.finish import ImportedVideo, grey_jpeg, remove_stale_parts, write_tables
+from mien.exchange.finish import ImportedVideo, grey_jpeg, write_tables
 from mien.exchange.sample import ClipSample, Table, from_json, rows_between
 from mien.exchange.tar_samples import TarSample
-from mien.media.frames import FrameWriter
+from mien.media.frames import FrameWriter, remove_left_parts
 from mien.types import EMOTIONS, Clip, MienError, Sentence, Skipped
 
 
@@ -37,7 +37,7 @@ def join_clips(
     """
     if up_to_date(folder / CLIPS_FILE, made_with):
         return ImportedVideo(name=name)
-    remove_stale_parts(folder)
+    remove_left_parts(folder)
     clips, skipped = _read(samples)
     with FrameWriter(folder / FRAMES_FILE, info=clips[0].told.info, made_with=made_with, quality=quality) as writer:
         whole, missing = _write_frames(writer, clips, name=name)

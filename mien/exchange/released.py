@@ -30,24 +30,24 @@ from mien.exchange.finish import (
     ImportedVideo,
     ImportReport,
     claim_store,
-    failed_video,
     finish_import,
-    remove_stale_parts,
+    give_up,
     write_tables,
 )
 from mien.exchange.letterbox import SIDE, STRIDE
-from mien.exchange.pool import run_all
 from mien.exchange.released_boxes import read_human_boxes
 from mien.exchange.released_frames import require_h5py, store_frames
 from mien.exchange.released_words import ReleasedLogits, read_index, read_transcript
 from mien.exchange.sample import About
 from mien.language.sentiment import SentimentModel
-from mien.media.frames import FrameReader
+from mien.media.frames import FrameReader, remove_left_parts
 from mien.prepare.boxes import BoxSettings
 from mien.prepare.clips import IndexSettings, clips_of
+from mien.prepare.engines import OnProgress, run_local
 from mien.prepare.frames import FrameSettings
 from mien.prepare.models import sentiment_for
 from mien.prepare.settings import PrepareSettings
+from mien.prepare.video import failure_of
 from mien.prepare.videos import excluded_ids, exclusion
 from mien.types import EMOTIONS, Clip, MienError, Sentence, Skipped
 
@@ -111,7 +111,9 @@ def import_released(
     ]
     done: list[ImportedVideo] = []
     on_video(0, len(works))
-    for video in run_all(partial(_make, out=out, settings=settings), works, workers=min(workers, max(1, len(works)))):
+    for video in run_local(
+        partial(_make, out=out, settings=settings), works, workers=min(workers, max(1, len(works))), give_up=give_up
+    ):
         done.append(video)
         on_video(len(done), len(works))
     return finish_import(out, done, keep_duplicates=settings.keep_duplicates, broken=list(excluded.values()))
@@ -156,12 +158,12 @@ def _store_settings(settings: ReleasedSettings) -> dict[str, Any]:
     return described.model_dump(mode="json")
 
 
-def _make(work: _Work, *, out: Path, settings: ReleasedSettings) -> ImportedVideo:
+def _make(work: _Work, on_progress: OnProgress, *, out: Path, settings: ReleasedSettings) -> ImportedVideo:
     """One video's files. What is wrong with it is returned, not raised; only a full disk concerns all."""
     try:
         return _import(work, out / "videos" / work.name, settings=settings)
     except Exception as error:
-        return failed_video(work.name, error)
+        return ImportedVideo(name=work.name, failure=failure_of(work.name, error))
 
 
 def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> ImportedVideo:
@@ -176,7 +178,7 @@ def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> Importe
     }
     if up_to_date(folder / CLIPS_FILE, made_with):
         return ImportedVideo(name=work.name)
-    remove_stale_parts(folder)
+    remove_left_parts(folder)
     skipped = [_without(work.name, file) for file in (BOXES, WORDS) if file not in work.files]
     stored = store_frames(
         work.files[FRAMES],

@@ -18,6 +18,7 @@ from mien.data.tables import INDEX, made_with
 from mien.exchange.clip_video import Codec, encode_clip
 from mien.exchange.sample import VERSION, About, ClipSample, rows_between, to_json
 from mien.media.frames import whole_file
+from mien.prepare.engines import OnProgress
 from mien.types import Clip, MienError, Skipped
 
 TABLE = pa.schema(
@@ -49,7 +50,7 @@ class WrittenShard:
     skipped: tuple[Skipped, ...]
 
 
-def write_shard(work: ShardWork, *, codec: Codec, crf: int) -> WrittenShard:
+def write_shard(work: ShardWork, on_progress: OnProgress, *, codec: Codec, crf: int) -> WrittenShard:
     """Write a shard's files unless they are up to date; the statistics, which say so, last."""
     tar, table, stats = (work.out / f"{work.name}{end}" for end in (".tar", ".parquet", "_stats.json"))
     wanted = {"format": VERSION, "settings": {"codec": codec, "crf": crf}, "inputs": work.inputs}

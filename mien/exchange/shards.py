@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from mien.data.store import FORMAT
-from mien.exchange.finish import ImportedVideo, ImportReport, claim_store, failed_video, finish_import, is_safe_name
+from mien.exchange.finish import ImportedVideo, ImportReport, claim_store, finish_import, give_up, is_safe_name
 from mien.exchange.foreign import take_video
 from mien.exchange.joined import join_clips
-from mien.exchange.pool import run_all
 from mien.exchange.sample import is_ours
 from mien.exchange.tar_samples import TarSample, find_shards, samples_of
+from mien.prepare.engines import OnProgress, run_local
 from mien.prepare.models import require_models
 from mien.prepare.settings import PrepareSettings
+from mien.prepare.video import failure_of
 from mien.types import MienError, Skipped
 
 IMPORTED_FROM = "webdataset"
@@ -52,7 +53,7 @@ def import_webdataset(
     job = partial(_make, out=out, settings=settings, threads=1 if workers > 1 else 0)
     done: list[ImportedVideo] = []
     on_video(0, len(works))
-    for video in run_all(job, works, workers=min(workers, len(works))):
+    for video in run_local(job, works, workers=min(workers, len(works)), give_up=give_up):
         done.append(video)
         on_video(len(done), len(works))
     keep_duplicates = settings.keep_duplicates or not found.has_foreign
@@ -127,7 +128,7 @@ class _Work:
     samples: tuple[_Sample, ...]
 
 
-def _make(work: _Work, *, out: Path, settings: PrepareSettings, threads: int) -> ImportedVideo:
+def _make(work: _Work, on_progress: OnProgress, *, out: Path, settings: PrepareSettings, threads: int) -> ImportedVideo:
     """One video's files. What is wrong with it is returned, not raised; only a full disk concerns all."""
     folder, samples = out / "videos" / work.name, [known.sample for known in work.samples]
     inputs = {"samples": hashlib.sha256("".join(known.digest for known in work.samples).encode()).hexdigest()}
@@ -142,7 +143,7 @@ def _make(work: _Work, *, out: Path, settings: PrepareSettings, threads: int) ->
         made_with["settings"] = _settings_of_video(settings)
         return take_video(samples[0], folder, settings=settings, made_with=made_with, threads=threads)
     except Exception as error:
-        return failed_video(work.name, error)
+        return ImportedVideo(name=work.name, failure=failure_of(work.name, error))
 
 
 def _settings_of_video(settings: PrepareSettings) -> dict[str, Any]:

@@ -17,11 +17,10 @@ from mien.config import Config
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FRAMES_FILE, INDEX_FILE, Store
 from mien.data.tables import read_clips
 from mien.exchange.clip_video import Codec
-from mien.exchange.finish import remove_stale_parts
-from mien.exchange.pool import run_all
 from mien.exchange.sample import VERSION
 from mien.exchange.shard_file import ShardWork, WrittenShard, write_shard
-from mien.media.frames import whole_file
+from mien.media.frames import remove_left_parts, whole_file
+from mien.prepare.engines import run_local
 from mien.types import EMOTIONS, Clip, MienError, Skipped
 
 EXPORT_FILE = "export.json"
@@ -80,7 +79,7 @@ def export_webdataset(
     job = partial(write_shard, codec=settings.codec, crf=settings.crf)
     done: list[WrittenShard] = []
     on_clip(0, len(index))
-    for written in run_all(job, works, workers=workers):
+    for written in run_local(job, works, workers=workers, give_up=_give_up):
         done.append(written)
         on_clip(sum(shard.num_clips + len(shard.skipped) for shard in done), len(index))
     done.sort(key=lambda shard: shard.name)
@@ -91,6 +90,10 @@ def export_webdataset(
         num_bytes=sum(shard.num_bytes for shard in done),
         skipped=tuple(skipped for shard in done for skipped in shard.skipped),
     )
+
+
+def _give_up(work: ShardWork, reason: str) -> WrittenShard:
+    raise MienError(f"shard {work.name}: {reason}")
 
 
 def _plan(store: Store, index: pa.Table, settings: ExportSettings) -> Iterator[tuple[int, int]]:
@@ -131,7 +134,7 @@ def _claim(out: Path, settings: ExportSettings, *, num_shards: int) -> None:
     if not file.is_file() or file.read_text(encoding="utf-8") != content:
         with whole_file(file) as part:
             part.write_text(content, encoding="utf-8")
-    remove_stale_parts(out)
+    remove_left_parts(out)
     for path in out.iterdir():
         if (ours := OURS.fullmatch(path.name)) and int(ours[1]) >= num_shards:
             path.unlink()

@@ -17,7 +17,7 @@ from mien.perception.keyframes import find_key_frames
 from mien.perception.shots import overview
 from mien.perception.tracking import KeyFrame, track_shots
 from mien.prepare.sidecar import boxes_at, read_sidecar
-from mien.types import BoxTable
+from mien.types import BoxTable, MienError
 
 THUMBNAIL = 32  # pixels of the short side: libjpeg decodes 256 to it at an eighth, fastest of all
 LONGEST_MISS_S = 2.0  # a person not found for so long is taken to have stayed
@@ -50,6 +50,8 @@ def detect_boxes(
     It looks at key frames: the ends of each shot, pictures `settings.every` apart at most, and as many between as it
     takes to know who was where (mien.perception.keyframes). Boxes scored below the threshold serve to follow persons.
     """
+    if detector.finds != "persons":
+        raise MienError(f"{detector.id} finds {detector.finds}, not persons; take centernet, or --faces for faces")
     min_score = detector.threshold if settings.min_score is None else settings.min_score
     video = overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader)))
     shots: list[list[KeyFrame]] = []

@@ -5,116 +5,163 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, TypeVar
 
-from mien.prepare.video import OnProgress, PreparedVideo
-from mien.prepare.videos import NamedVideo
-from mien.types import MienError, Skipped
+from mien.types import MienError
 
-Job = Callable[[NamedVideo, OnProgress], PreparedVideo]
-"""What is done to one video. Its own failures are in its result; what it raises stops everything."""
+OnProgress = Callable[[str, str, float], None]
+"""Called with a video's name, the stage's, and how much of that stage is done, in [0, 1]."""
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+Job = Callable[[Task, OnProgress], Result]
+"""What is done to one video (or shard). Its own failures are in its result; what it raises stops everything."""
+
+GiveUp = Callable[[Task, str], Result]
+"""The result of a task that was given up, and for what reason."""
 
 MAX_DEATHS = 2  # a video whose process dies so often is given up: it may be what kills them
 CONTEXT = get_context("spawn")  # a forked copy of a process that has run onnxruntime or torch may hang
 
 
-def run_here(job: Job, videos: Sequence[NamedVideo], *, on_progress: OnProgress) -> Iterator[PreparedVideo]:
+def run_here(job: Job[Task, Result], tasks: Iterable[Task], *, on_progress: OnProgress) -> Iterator[Result]:
     """One after another in this process."""
-    for video in videos:
-        yield job(video, on_progress)
+    for task in tasks:
+        yield job(task, on_progress)
+
+
+def run_local(
+    job: Job[Task, Result],
+    tasks: Iterable[Task],
+    *,
+    workers: int,
+    give_up: GiveUp[Task, Result],
+    on_progress: OnProgress = lambda video, stage, fraction: None,
+) -> Iterator[Result]:
+    """On this machine: here if one is at it, else in processes."""
+    if workers <= 1:
+        return run_here(job, tasks, on_progress=on_progress)
+    return run_processes(job, tasks, workers=workers, on_progress=on_progress, give_up=give_up)
 
 
 # ── processes on this machine ────────────────────────────────────────────────────────────────────
 
 
+class _Told(Enum):
+    """What a worker's message is about."""
+
+    PROGRESS = 0
+    RESULT = 1
+    ERROR = 2
+
+
 @dataclass(slots=True)
 class _Worker:
-    """A process that does one video at a time; `video` is what it is at."""
+    """A process that does one task at a time; `task` is what it is at."""
 
     process: Any
     pipe: Connection
-    video: NamedVideo | None = None
+    task: Any = None
 
 
 def run_processes(
-    job: Job, videos: Sequence[NamedVideo], *, workers: int, on_progress: OnProgress
-) -> Iterator[PreparedVideo]:
-    """Several at a time, in the order in which they are done.
+    job: Job[Task, Result],
+    tasks: Iterable[Task],
+    *,
+    workers: int,
+    on_progress: OnProgress,
+    give_up: GiveUp[Task, Result],
+) -> Iterator[Result]:
+    """Several at a time, in the order in which they are done. Tasks are taken when there is someone to do them.
 
-    A process that dies (killed for want of memory, crashed in a decoder) is replaced, and its video tried once more, at
-    the end; if that one's process dies too, the video has failed and the others go on.
+    A process that dies (killed for want of memory, crashed in a decoder) is replaced, and its task tried once more,
+    alone with what is left at the end; if that one's process dies too, `give_up` says what the result is, and the
+    others go on.
     """
-    waiting, deaths = deque(videos), Counter[str]()
-    crew: list[_Worker] = []
+    waiting, again, crew = _Waiting(tasks), list[Any](), list[_Worker]()
     try:
-        while waiting or any(worker.video for worker in crew):
+        while True:
             _employ(crew, waiting, job, workers=workers)
-            for pipe in wait([worker.pipe for worker in crew if worker.video]):
+            if not any(worker.task is not None for worker in crew):
+                return
+            for pipe in wait([worker.pipe for worker in crew if worker.task is not None]):
                 worker = next(worker for worker in crew if worker.pipe is pipe)
                 try:
-                    message = worker.pipe.recv()
+                    about, message = worker.pipe.recv()
                 except (EOFError, OSError):
                     crew.remove(worker)
-                    if failed := _after_death(worker, waiting, deaths):
-                        yield failed
+                    how = _how_it_died(worker)
+                    if any(worker.task is task for task in again):
+                        yield give_up(worker.task, how)
+                    else:
+                        again.append(worker.task)
+                        waiting.put_back(worker.task)
                     continue
-                match message:
-                    case PreparedVideo():
-                        worker.video = None
+                match about:
+                    case _Told.RESULT:
+                        worker.task = None
                         yield message
-                    case BaseException():
+                    case _Told.ERROR:
                         raise message
-                    case (video, stage, fraction):
-                        on_progress(video, stage, fraction)
+                    case _Told.PROGRESS:
+                        on_progress(*message)
     finally:
         _dismiss(crew)
 
 
-def _employ(crew: list[_Worker], waiting: deque[NamedVideo], job: Job, *, workers: int) -> None:
+class _Waiting:
+    """Tasks in order, those put back last."""
+
+    def __init__(self, tasks: Iterable[Any]) -> None:
+        self._tasks = iter(tasks)
+        self._back: list[Any] = []
+
+    def put_back(self, task: Any) -> None:
+        self._back.append(task)
+
+    def take(self) -> Any | None:
+        task = next(self._tasks, None)
+        return self._back.pop(0) if task is None and self._back else task
+
+
+def _employ(crew: list[_Worker], waiting: _Waiting, job: Job[Task, Result], *, workers: int) -> None:
     """Give everyone something to do, and take on more as long as there is."""
-    for worker in [w for w in crew if w.video is None]:
-        if not waiting:
+    for worker in [w for w in crew if w.task is None]:
+        if (task := waiting.take()) is None:
             return
-        worker.video = waiting.popleft()
         try:
-            worker.pipe.send(worker.video)
-        except OSError:  # it died between two videos
-            waiting.appendleft(worker.video)
+            worker.pipe.send(task)
+            worker.task = task
+        except OSError:  # it died between two tasks
+            waiting.put_back(task)
             crew.remove(worker)
-    while waiting and len(crew) < workers:
+    while len(crew) < workers and (task := waiting.take()) is not None:
         ours, theirs = CONTEXT.Pipe()
         process = CONTEXT.Process(target=_work, args=(job, theirs), daemon=True)
         with _deaf_to_interrupts():
             process.start()
         theirs.close()  # so that the pipe ends when the process does
-        worker = _Worker(process, ours, waiting.popleft())
-        ours.send(worker.video)
-        crew.append(worker)
+        ours.send(task)
+        crew.append(_Worker(process, ours, task))
 
 
-def _after_death(worker: _Worker, waiting: deque[NamedVideo], deaths: Counter[str]) -> PreparedVideo | None:
-    """Put the dead worker's video back, or give it up."""
-    assert worker.video is not None
+def _how_it_died(worker: _Worker) -> str:
     worker.process.join()
     worker.pipe.close()
-    name = worker.video.name
-    deaths[name] += 1
-    if deaths[name] < MAX_DEATHS:
-        waiting.append(worker.video)
-        return None
     code = worker.process.exitcode
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-    reason = (
+    return (
         f"the process that worked on it {how}, {MAX_DEATHS} times; is there enough memory? Try with fewer workers, or "
         "rewrite the file with ffmpeg"
     )
-    return PreparedVideo(name=name, failure=Skipped(what=name, reason=reason))
 
 
 def _dismiss(crew: list[_Worker]) -> None:
@@ -128,7 +175,7 @@ def _dismiss(crew: list[_Worker]) -> None:
 
 
 def _work(job: Job, pipe: Connection) -> None:
-    """The life of a worker: a video in, messages on its progress and the result out, until it is terminated."""
+    """The life of a worker: a task in, messages on its progress and the result out, until it is terminated."""
     signal.signal(signal.SIGTERM, _leave)
     last: tuple[str, str, int] | None = None
 
@@ -136,15 +183,15 @@ def _work(job: Job, pipe: Connection) -> None:
         nonlocal last
         if (now := (video, stage, int(100 * fraction))) != last:
             last = now
-            pipe.send((video, stage, fraction))
+            pipe.send((_Told.PROGRESS, (video, stage, fraction)))
 
     try:
         while True:
-            video = pipe.recv()
+            task = pipe.recv()
             try:
-                pipe.send(job(video, tell))
-            except MienError as error:  # a full disk, say: no use going on with other videos
-                pipe.send(error)
+                pipe.send((_Told.RESULT, job(task, tell)))
+            except MienError as error:  # a full disk, say: no use going on with other tasks
+                pipe.send((_Told.ERROR, error))
     except (EOFError, BrokenPipeError):  # the one who sent us has died
         return
 
@@ -170,28 +217,31 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def run_ray(
-    job: Job, videos: Sequence[NamedVideo], *, address: str | None, on_progress: OnProgress
-) -> Iterator[PreparedVideo]:
+    job: Job[Task, Result],
+    tasks: Iterable[Task],
+    *,
+    address: str | None,
+    on_progress: OnProgress,
+    give_up: GiveUp[Task, Result],
+) -> Iterator[Result]:
     """On the Ray cluster at `address` (`auto` for the one this machine belongs to), or on one started here for it.
 
-    One core a video; scheduling, retries after a worker's or a node's death, and spilling are Ray's own. Inputs and
+    One core a task; scheduling, retries after a worker's or a node's death, and spilling are Ray's own. Inputs and
     outputs must be reachable from every node, and mien installed there.
     """
     ray = _ray()
     ray.init(address=address, include_dashboard=False, logging_level="warning", log_to_driver=False)
     try:
-        remote = ray.remote(num_cpus=1, max_retries=MAX_DEATHS)(_quietly)
-        waiting = deque(videos)
-        running: dict[Any, NamedVideo] = {}
-        while waiting or running:
+        remote = ray.remote(num_cpus=1, max_retries=MAX_DEATHS - 1)(_quietly)
+        waiting = iter(tasks)
+        running: dict[Any, Any] = {}
+        while True:
             room = 2 * int(ray.cluster_resources().get("CPU", 1))  # as many wait at the cluster as run there
-            while waiting and len(running) < room:
-                video = waiting.popleft()
-                running[remote.remote(job, video)] = video
+            running |= {remote.remote(job, task): task for task in islice(waiting, room - len(running))}
+            if not running:
+                return
             (done, *_), _ = ray.wait(list(running), num_returns=1)
-            video = running.pop(done)
-            on_progress(video.name, "ray", 1.0)
-            yield _result(ray, done, video)
+            yield _result(ray, done, running.pop(done), give_up)
     finally:
         ray.shutdown()
 
@@ -206,11 +256,11 @@ def _ray() -> Any:
     return ray
 
 
-def _quietly(job: Job, video: NamedVideo) -> PreparedVideo:
-    return job(video, lambda name, stage, fraction: None)
+def _quietly(job: Job, task: Any) -> Any:
+    return job(task, lambda name, stage, fraction: None)
 
 
-def _result(ray: Any, done: Any, video: NamedVideo) -> PreparedVideo:
+def _result(ray: Any, done: Any, task: Any, give_up: GiveUp) -> Any:
     try:
         return ray.get(done)
     except ray.exceptions.RayTaskError as error:
@@ -218,5 +268,4 @@ def _result(ray: Any, done: Any, video: NamedVideo) -> PreparedVideo:
             raise error.cause from error
         raise MienError(f"Ray cannot run it: {error.cause}; is the same mien installed on every node?") from error
     except ray.exceptions.RayError as error:  # its worker died again and again
-        first_line = str(error).strip().splitlines()[0]
-        return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=f"Ray gave it up: {first_line}"))
+        return give_up(task, f"Ray gave it up: {str(error).strip().splitlines()[0]}")

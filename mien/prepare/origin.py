@@ -27,7 +27,7 @@ class Origin:
 def origin_of(name: str, beside: Iterable[Path]) -> Origin:
     """The origin of the video `name` of a store, told by the notes among the files beside it.
 
-    Without notes the source is the folder the video lies in, "(root)" for none. Raises MienError if the notes are not JSON.
+    Without notes the source is the folder the video lies in, "(root)" for none. Raises MienError if they are not JSON.
     """
     folder = PurePosixPath(name).parent.as_posix() if "/" in name else "(root)"
     notes = next((path for path in beside if path.name == PurePosixPath(name).name + SUFFIX), None)

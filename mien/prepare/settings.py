@@ -19,7 +19,7 @@ class WordSettings(Config):
 
     language: str | None = None
     """Of subtitles in several languages, this one; None prefers English."""
-    punctuation: str = "none"
+    punctuation: str = "mien"
     """The model that restores missing full stops: the embedded one, `hf:ID`, or `none`."""
     sentiment: str = "mien"
     """The model that scores sentences: the embedded one, or `hf:ID`."""

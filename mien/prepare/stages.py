@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,20 +25,21 @@ from mien.data.tables import (
     write_sentences,
 )
 from mien.language.sentences import split_sentences
-from mien.language.subtitles import find_subtitles, read_captions
+from mien.language.subtitles import describe_subtitles, find_subtitles, read_captions
+from mien.language.transcribe import SpeechRecogniser
 from mien.media.frames import FrameReader
 from mien.prepare.boxes import annotated_boxes, detect_boxes
 from mien.prepare.clips import clips_of, count_people
 from mien.prepare.duplicates import picture_hashes
 from mien.prepare.faces import detect_faces, mark_speakers
 from mien.prepare.frames import make_frames, missing_part
-from mien.prepare.models import detector_for, sentiment_for
+from mien.prepare.models import detector_for, punctuator_for, recogniser_for, sentiment_for
 from mien.prepare.origin import UNKNOWN, Origin
 from mien.prepare.settings import PrepareSettings
 from mien.prepare.sidecar import SUFFIX, sidecar_of
 from mien.prepare.summary import summarise
 from mien.prepare.videos import NamedVideo, VideoFiles
-from mien.types import Skipped
+from mien.types import Caption, Skipped
 
 OnFraction = Callable[[float], None]
 """Told how much of a stage is done, in [0, 1]."""
@@ -46,6 +47,7 @@ OnFraction = Callable[[float], None]
 OUTPUTS = (FRAMES_FILE, SENTENCES_FILE, BOXES_FILE, FACES_FILE, CLIPS_FILE)
 """The files of a video in a store, in the order in which they are made."""
 
+WORD_RULES = 1  # to be raised when captions become sentences in another way, so that they do anew
 SPEAKING_RULE = 1  # to be raised when who speaks is told in another way, so that it is told anew
 
 
@@ -60,6 +62,16 @@ class Stage:
     file: str
     wanted: dict[str, Any]
     make: Callable[[OnFraction], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Words:
+    """What is said in a video, what of it could not be read, and where it comes from."""
+
+    captions: list[Caption]
+    skipped: list[Skipped] = field(default_factory=list)
+    kind: str = "nowhere"
+    language: str = UNKNOWN
 
 
 class Stages:
@@ -81,7 +93,9 @@ class Stages:
         self.folder = folder
         self.settings = settings
         self.threads = threads
-        self.subtitles = find_subtitles(files.folder / PurePosixPath(video.file).name)
+        self.subtitles = find_subtitles(
+            files.folder / PurePosixPath(video.file).name, beside=files.beside, language=settings.words.language
+        )
         self.sidecar = sidecar_of(video.stem, files.beside) if settings.boxes.source == "sidecar" else None
 
     def all(self) -> list[Stage]:
@@ -111,16 +125,26 @@ class Stages:
 
     @cached_property
     def sentences(self) -> Stage:
-        model = sentiment_for(self.settings.words.sentiment)
-        wanted = _wanted({"sentiment": model.id}, {"subtitles": _digest(self.subtitles)})
+        words = self.settings.words
+        model, punctuator = sentiment_for(words.sentiment), punctuator_for(words.punctuation)
+        recogniser = recogniser_for(words.asr, self.threads) if words.asr and self.subtitles is None else None
+        ids = {
+            "rules": WORD_RULES,
+            "sentiment": model.id,
+            "punctuation": punctuator.id if punctuator else None,
+            "asr": recogniser.id if recogniser else None,
+        }
+        heard = {"bytes": self.video.num_bytes, "language": words.language} if recogniser else {}
+        wanted = _wanted(ids, {"subtitles": _digest(self.subtitles)} | heard)
 
         def make(on_fraction: OnFraction) -> None:
-            captions, unread = read_captions(self.subtitles) if self.subtitles else ([], [])
-            sentences, unspoken = split_sentences(captions)
-            on_fraction(0.3)
+            found = self._words(recogniser)
+            on_fraction(0.5)
+            sentences, unspoken = split_sentences(found.captions, punctuator=punctuator)
             scored = ScoredSentences(sentences=sentences, logits=model.logits([s.text for s in sentences]))
-            skipped = [asdict(s) for s in (*unread, *unspoken)]
-            write_sentences(self.folder / SENTENCES_FILE, scored, made_with=wanted | {"skipped": skipped})
+            skipped = [asdict(s) for s in (*found.skipped, *unspoken)]
+            about = {"skipped": skipped, "words_from": found.kind, "language": found.language}
+            write_sentences(self.folder / SENTENCES_FILE, scored, made_with=wanted | about)
 
         return Stage(name="sentences", file=SENTENCES_FILE, wanted=wanted, make=make)
 
@@ -181,6 +205,7 @@ class Stages:
 
         def make(on_fraction: OnFraction) -> None:
             boxes, scored = read_boxes(self.folder / BOXES_FILE), read_sentences(self.folder / SENTENCES_FILE)
+            words = made_with(self.folder / SENTENCES_FILE) or {}
             clips, unfit = clips_of(self.video.name, self.reader, boxes, scored, settings=settings)
             on_fraction(0.3)
             summary = summarise(
@@ -190,8 +215,8 @@ class Stages:
                 unfit=unfit,
                 people=count_people(boxes, num_frames=len(self.reader), min_score=settings.min_box_score),
                 origin=self.origin,
-                language=self.origin.language or UNKNOWN,
-                words_from=self.subtitles.suffix.lstrip(".").lower() if self.subtitles else "nowhere",
+                language=_known(words["language"], self.origin.language),
+                words_from=words["words_from"],
                 models=self._models(),
                 hashes=picture_hashes(self.reader).tolist(),
             )
@@ -201,8 +226,20 @@ class Stages:
 
         return Stage(name="clips", file=CLIPS_FILE, wanted=wanted, make=make)
 
+    def _words(self, recogniser: SpeechRecogniser | None) -> _Words:
+        """From the subtitles, else recognised, else none."""
+        if self.subtitles:
+            captions, unread = read_captions(self.subtitles)
+            about = describe_subtitles(self.subtitles, video=self.files.folder / PurePosixPath(self.video.file).name)
+            return _Words(captions=captions, skipped=unread, kind=about.kind, language=about.language)
+        if recogniser:
+            captions, language = recogniser.transcribe(self.files.path, language=self.settings.words.language)
+            return _Words(captions=captions, kind="speech recognition", language=language)
+        return _Words(captions=[])
+
     def _models(self) -> dict[str, str]:
-        models = {"sentiment": self.sentences.wanted["settings"]["sentiment"]}
+        words = self.sentences.wanted["settings"]
+        models = {role: words[role] for role in ("asr", "punctuation", "sentiment") if words[role]}
         if detector := self.boxes.wanted["settings"].get("detector"):
             models["boxes"] = detector
         if self.settings.faces.source == "detector":
@@ -215,12 +252,17 @@ class Stages:
         skipped = []
         if missing := missing_part(self.reader, video=name):
             skipped.append(missing)
-        if self.subtitles is None:
+        if self.subtitles is None and not self.settings.words.asr:
             skipped.append(Skipped(what=name, reason="no subtitles beside it: it makes no clips"))
         if self.settings.boxes.source == "sidecar" and self.sidecar is None:
             skipped.append(Skipped(what=name, reason=f"no {self.video.stem}{SUFFIX} beside it: it has no boxes"))
         lines = (made_with(self.folder / SENTENCES_FILE) or {})["skipped"]
         return skipped + [Skipped(what=f"{name}: {line['what']}", reason=line["reason"]) for line in lines]
+
+
+def _known(*languages: str) -> str:
+    """The first that is known."""
+    return next((language for language in languages if language not in ("", UNKNOWN)), UNKNOWN)
 
 
 def _wanted(settings: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:

@@ -16,15 +16,13 @@ from tempfile import TemporaryDirectory
 from mien.data.store import CLIPS_FILE
 from mien.data.tables import up_to_date
 from mien.media.frames import DiskFullError, remove_left_parts
+from mien.prepare.engines import OnProgress
 from mien.prepare.origin import origin_of
 from mien.prepare.places import Place
 from mien.prepare.settings import PrepareSettings
 from mien.prepare.stages import OUTPUTS, Stage, Stages
 from mien.prepare.videos import NamedVideo, VideoFiles, excluded_ids, exclusion
 from mien.types import MienError, Skipped
-
-OnProgress = Callable[[str, str, float], None]
-"""Called with a video's name, the stage's, and how much of that stage is done, in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,14 +45,19 @@ def prepare_video(
     try:
         with TemporaryDirectory(prefix="mien-") as scratch:
             return _prepare(video, Path(scratch), on_progress, out=out, settings=settings, threads=threads)
-    except DiskFullError:
-        raise
-    except (MienError, OSError) as error:
-        return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=str(error)))
     except Exception as error:  # a fault of ours, or of a library, must not stop a million other videos
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        reason = f"unforeseen {type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"
-        return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=reason))
+        return PreparedVideo(name=video.name, failure=failure_of(video.name, error))
+
+
+def failure_of(name: str, error: Exception) -> Skipped:
+    """What is told of a video that failed. Raises the error again if it concerns all videos: a full disk."""
+    if isinstance(error, DiskFullError):
+        raise error
+    if isinstance(error, MienError | OSError):
+        return Skipped(what=name, reason=str(error))
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    reason = f"unforeseen {type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"
+    return Skipped(what=name, reason=reason)
 
 
 def _prepare(

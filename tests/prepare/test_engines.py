@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mien.media.frames import DiskFullError
-from mien.prepare.engines import run_here, run_processes
+from mien.prepare.engines import OnProgress, run_here, run_processes
 from mien.prepare.places import Place
-from mien.prepare.video import OnProgress, PreparedVideo
+from mien.prepare.video import PreparedVideo
 from mien.prepare.videos import NamedVideo
 from mien.types import Skipped
 
@@ -25,6 +25,10 @@ VIDEOS = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num
 def succeed(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
     on_progress(video.name, "frames", 0.5)
     return PreparedVideo(name=video.name, stages_run=("frames",))
+
+
+def give_up(video: NamedVideo, reason: str) -> PreparedVideo:
+    return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=reason))
 
 
 def die_at_b(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
@@ -53,7 +57,9 @@ def by_name(done: list[PreparedVideo]) -> dict[str, Skipped | None]:
 
 def test_processes_do_every_video_once_and_tell_of_it() -> None:
     told: list[tuple[str, str, float]] = []
-    done = list(run_processes(succeed, VIDEOS, workers=2, on_progress=lambda *message: told.append(message)))
+    done = list(
+        run_processes(succeed, VIDEOS, workers=2, on_progress=lambda *message: told.append(message), give_up=give_up)
+    )
     assert sorted(video.name for video in done) == list("abcde")
     assert sorted(told) == [(name, "frames", 0.5) for name in "abcde"]
     assert list(run_here(succeed, VIDEOS, on_progress=no_progress)) == sorted(done, key=lambda video: video.name)
@@ -65,7 +71,7 @@ def test_processes_do_every_video_once_and_tell_of_it() -> None:
 def test_a_video_that_kills_its_process_fails_alone(
     job: Callable[[NamedVideo, OnProgress], PreparedVideo], bad: str, how: str
 ) -> None:
-    failures = by_name(list(run_processes(job, VIDEOS, workers=2, on_progress=no_progress)))
+    failures = by_name(list(run_processes(job, VIDEOS, workers=2, on_progress=no_progress, give_up=give_up)))
     assert set(failures) == set("abcde")
     assert {name for name, failure in failures.items() if failure} == {bad}
     assert how in (failures[bad] or Skipped(what="", reason="")).reason
@@ -73,7 +79,7 @@ def test_a_video_that_kills_its_process_fails_alone(
 
 def test_a_full_disk_stops_everyone() -> None:
     with pytest.raises(DiskFullError, match="no room left"):
-        list(run_processes(fill_the_disk, VIDEOS, workers=2, on_progress=no_progress))
+        list(run_processes(fill_the_disk, VIDEOS, workers=2, on_progress=no_progress, give_up=give_up))
 
 
 def children(pid: int) -> list[int]:

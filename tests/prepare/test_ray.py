@@ -10,10 +10,11 @@ import pytest
 
 from mien.config import validate
 from mien.prepare import Engine, PrepareSettings, prepare
-from mien.prepare.engines import run_ray
+from mien.prepare.engines import OnProgress, run_ray
 from mien.prepare.places import Place
-from mien.prepare.video import OnProgress, PreparedVideo
+from mien.prepare.video import PreparedVideo
 from mien.prepare.videos import NamedVideo
+from mien.types import Skipped
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray leaves sockets to the garbage collector
@@ -21,6 +22,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray lea
 
 def content(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def give_up(video: NamedVideo, reason: str) -> PreparedVideo:
+    return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=reason))
 
 
 def die_at_b(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
@@ -48,7 +53,7 @@ def test_ray_makes_the_same_store_as_one_process(tmp_path: Path) -> None:
 
 def test_a_video_that_kills_its_worker_again_and_again_fails_alone() -> None:
     videos = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num_bytes=1) for name in "abc"]
-    done = run_ray(die_at_b, videos, address=None, on_progress=lambda video, stage, fraction: None)
+    done = run_ray(die_at_b, videos, address=None, on_progress=lambda video, stage, fraction: None, give_up=give_up)
     failures = {video.name: video.failure for video in done}
     assert set(failures) == set("abc")
     assert [name for name, failure in failures.items() if failure] == ["b"]
