@@ -14,7 +14,20 @@ from typer.testing import CliRunner
 
 from mien.cli import app
 
-VERBS = ("theatre", "prepare", "train", "evaluate", "report", "classify", "embed", "convert", "doctor")
+VERBS = (
+    "theatre",
+    "prepare",
+    "train",
+    "evaluate",
+    "report",
+    "classify",
+    "embed",
+    "convert",
+    "doctor",
+    "inspect",
+    "export",
+    "import",
+)
 TINY = (
     "method.model.embed_dim=16",
     "method.model.temporal.heads=2",
@@ -44,7 +57,9 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
 
 
 def test_verbs_are_all_there_are() -> None:
-    assert {command.callback.__name__ for command in app.registered_commands if command.callback} == set(VERBS)
+    assert {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    } == set(VERBS)
 
 
 def test_help_does_not_import_torch() -> None:

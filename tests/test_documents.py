@@ -36,5 +36,5 @@ def test_readme_names_every_verb() -> None:
     from mien.cli import app
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    verbs = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    verbs = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     assert [verb for verb in verbs if f"mien {verb}" not in text] == []

@@ -15,8 +15,8 @@ LEAVES = ("errors", "types", "config", "text", "losses", "distributed", "state_f
 VOCABULARY = {"errors", "types", "config"}
 
 ORDER = (
-    "media", "perception", "language", "models", "data", "prepare", "exchange", "methods", "checkpoint", "hub", "convert", "eval",
-    "inspect", "inference", "evaluate", "train", "theatre", "report", "doctor", "cli",
+    "media", "perception", "language", "models", "data", "prepare", "exchange", "methods", "checkpoint", "hub",
+    "convert", "eval", "inspect", "inference", "evaluate", "train", "theatre", "report", "doctor", "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 

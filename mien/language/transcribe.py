@@ -19,6 +19,10 @@ SAMPLE_RATE = 16_000
 """Of the sound that Whisper hears, in Hz."""
 
 
+class NoSoundError(MienError):
+    """There is nothing to hear; nothing else need be wrong with the video."""
+
+
 def transcribe(
     video: Path, *, model: str | SpeechRecogniser, language: str | None = None, vad: bool = True
 ) -> tuple[list[Caption], str]:
@@ -89,10 +93,10 @@ def read_sound(path: Path) -> Float32[np.ndarray, "n"]:
         raise MienError(f"{path} cannot be read ({error.strerror}): fetch it again, or remove it") from error
     with container:
         if not container.streams.audio:
-            raise MienError(f"{path} has no sound to recognise speech in; give it subtitles")
+            raise NoSoundError(f"{path} has no sound to recognise speech in; give it subtitles")
         pieces = _decoded(container, container.streams.audio[0])
     if not any(piece.any() for piece in pieces):
-        raise MienError(f"{path}: its audio track is empty or silent; give it subtitles")
+        raise NoSoundError(f"{path}: its audio track is empty or silent; give it subtitles")
     return np.concatenate(pieces).astype(np.float32) / 32768
 
 

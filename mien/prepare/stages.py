@@ -26,7 +26,7 @@ from mien.data.tables import (
 )
 from mien.language.sentences import split_sentences
 from mien.language.subtitles import describe_subtitles, find_subtitles, read_captions
-from mien.language.transcribe import SpeechRecogniser
+from mien.language.transcribe import NoSoundError, SpeechRecogniser
 from mien.media.frames import FrameReader
 from mien.prepare.boxes import annotated_boxes, detect_boxes
 from mien.prepare.clips import clips_of, count_people
@@ -233,7 +233,10 @@ class Stages:
             about = describe_subtitles(self.subtitles, video=self.files.folder / PurePosixPath(self.video.file).name)
             return _Words(captions=captions, skipped=unread, kind=about.kind, language=about.language)
         if recogniser:
-            captions, language = recogniser.transcribe(self.files.path, language=self.settings.words.language)
+            try:
+                captions, language = recogniser.transcribe(self.files.path, language=self.settings.words.language)
+            except NoSoundError as error:
+                return _Words(captions=[], skipped=[Skipped(what="speech", reason=str(error))])
             return _Words(captions=captions, kind="speech recognition", language=language)
         return _Words(captions=[])
 
