@@ -21,7 +21,7 @@ import numpy as np
 
 from mien.media.frames import FrameReader
 from mien.perception.detector import Detector, build_detector
-from mien.perception.speaking import MouthMotion, find_speakers, frames_to_watch, largest_rows, watch_mouths
+from mien.perception.speaking import MouthMotion, find_speakers, frames_to_watch, watch_mouths
 from mien.perception.tracking import iou
 from mien.prepare.boxes import BoxSettings, annotated_boxes, detect_boxes
 from mien.prepare.faces import FaceSettings, detect_faces
@@ -130,14 +130,14 @@ def judge(
             who = {track: true_track(boxes, track, start, end, true_boxes) for track in tracks}
             if true_speaker not in who.values():
                 continue
-            largest = boxes.track[largest_rows(boxes, start, end)][0]
+            largest = largest_track(boxes, start, end, min_score=0.0)
             judged.append(
                 Utterance(
                     num_visible=stretch.num_visible,
                     is_covered=stretch.track >= 0,
                     is_right=who.get(stretch.track) == true_speaker,
                     confidence=stretch.confidence,
-                    largest_is_right=who[int(largest)] == true_speaker,
+                    largest_is_right=who[largest] == true_speaker,
                 )
             )
     return judged

@@ -232,7 +232,7 @@ def import_(
         from mien.prepare import PrepareSettings
 
         with progress() as bars:
-            shown = PrepareBars(bars)
+            shown = PrepareBars(bars, verb="import")
             if format_ == "released":
                 report = import_released(
                     sources,

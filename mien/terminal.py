@@ -109,17 +109,17 @@ class TrainBar:
 
 
 class PrepareBars:
-    """A bar over all videos, and what is being done to the one heard of last."""
+    """A bar over all videos, and what is being done to the one heard of last; shown when there is something to do."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Progress, *, verb: str = "prepare") -> None:
         self.bars = bars
-        self.task = bars.add_task("prepare", total=None, note="")
+        self.task = bars.add_task(verb, total=None, note="", visible=False)
 
     def __call__(self, video: str, stage: str, fraction: float) -> None:
-        self.bars.update(self.task, note=f"{video}: {stage} {fraction:.0%}")
+        self.bars.update(self.task, note=escape(f"{video}: {stage} {fraction:.0%}"))
 
     def video(self, done: int, total: int) -> None:
-        self.bars.update(self.task, completed=done, total=total)
+        self.bars.update(self.task, completed=done, total=total, visible=True)
 
 
 def show_prepared(report: Any, store: Any) -> None:

@@ -100,24 +100,6 @@ def frames_to_watch(boxes: BoxTable, sentences: Sequence[Sentence], *, fps: floa
     return spoken & (count > 1)
 
 
-def largest_rows(boxes: BoxTable, start_frame: int, end_frame: int) -> Bool[np.ndarray, "n"]:
-    """True for the rows, in these frames (half-open), of the track whose boxes have the greatest area in all there.
-
-    Rows without a track count as one frame's person each: the largest of them is taken only where no track is.
-    """
-    rows = (boxes.frame >= start_frame) & (boxes.frame < end_frame)
-    tracked = rows & (boxes.track != NOBODY)
-    area = np.prod(np.clip(boxes.xyxy[:, 2:] - boxes.xyxy[:, :2], 0, None), axis=1, dtype=np.float64)
-    if tracked.any():
-        total = np.bincount(boxes.track[tracked], weights=area[tracked])
-        return tracked & (boxes.track == total.argmax())
-    largest = np.zeros(len(boxes), np.bool_)
-    for frame in np.unique(boxes.frame[rows]):
-        of_frame = np.flatnonzero(rows & (boxes.frame == frame))
-        largest[of_frame[area[of_frame].argmax()]] = True
-    return largest
-
-
 # ── watching mouths ──────────────────────────────────────────────────────────────────────────────
 
 

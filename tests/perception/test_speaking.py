@@ -13,7 +13,6 @@ from mien.perception.speaking import (
     MouthMotion,
     find_speakers,
     frames_to_watch,
-    largest_rows,
     lay_face,
     lay_head,
     mouth_motion,
@@ -138,21 +137,6 @@ def test_frames_are_watched_where_something_is_said_by_one_of_several() -> None:
     watched = frames_to_watch(boxes, [said(0.0, 0.75)], fps=FPS)
     assert watched.tolist() == [False] * 4 + [True] * 2 + [False] * 4
     assert len(frames_to_watch(boxes_of([]), [said(0.0, 1.0)], fps=FPS)) == 0
-
-
-def test_largest_is_the_track_with_most_area_within_the_frames() -> None:
-    rows = together(range(4), (0, 1))
-    boxes = boxes_of(rows, sides=[10, 20, 10, 20, 90, 20, 90, 20])
-    assert boxes.track[largest_rows(boxes, 0, 2)].tolist() == [1, 1]
-    assert boxes.track[largest_rows(boxes, 0, 4)].tolist() == [0, 0, 0, 0]
-    assert not largest_rows(boxes, 4, 9).any()
-
-
-def test_largest_without_tracks_is_each_frames_largest() -> None:
-    boxes = boxes_of([(0, -1), (0, -1), (1, -1)], sides=[10, 20, 5])
-    assert largest_rows(boxes, 0, 2).tolist() == [False, True, True]
-    mixed = boxes_of([(0, -1), (0, 2)], sides=[90, 20])
-    assert largest_rows(mixed, 0, 1).tolist() == [False, True]
 
 
 # ── pixels ───────────────────────────────────────────────────────────────────────────────────────
