@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.data.clips import largest_track
 from mien.media.frames import FrameReader
 from mien.perception.detector import Detector, build_detector
 from mien.perception.speaking import MouthMotion, find_speakers, frames_to_watch, watch_mouths

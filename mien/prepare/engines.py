@@ -1,15 +1,13 @@
-"""Who does the work: this process, processes on this machine, or a Ray cluster. All are given one pure function."""
+"""Who does the work on this machine: this process, or several. Each is given one pure function."""
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -211,61 +209,3 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, usual)
-
-
-# ── a Ray cluster ────────────────────────────────────────────────────────────────────────────────
-
-
-def run_ray(
-    job: Job[Task, Result],
-    tasks: Iterable[Task],
-    *,
-    address: str | None,
-    on_progress: OnProgress,
-    give_up: GiveUp[Task, Result],
-) -> Iterator[Result]:
-    """On the Ray cluster at `address` (`auto` for the one this machine belongs to), or on one started here for it.
-
-    One core a task; scheduling, retries after a worker's or a node's death, and spilling are Ray's own. Inputs and
-    outputs must be reachable from every node, and mien installed there.
-    """
-    ray = _ray()
-    ray.init(address=address, include_dashboard=False, logging_level="warning", log_to_driver=False)
-    try:
-        remote = ray.remote(num_cpus=1, max_retries=MAX_DEATHS - 1)(_quietly)
-        waiting = iter(tasks)
-        running: dict[Any, Any] = {}
-        while True:
-            room = 2 * int(ray.cluster_resources().get("CPU", 1))  # as many wait at the cluster as run there
-            running |= {remote.remote(job, task): task for task in islice(waiting, room - len(running))}
-            if not running:
-                return
-            (done, *_), _ = ray.wait(list(running), num_returns=1)
-            yield _result(ray, done, running.pop(done), give_up)
-    finally:
-        ray.shutdown()
-
-
-def _ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports its use otherwise
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise MienError("Ray is not installed; pip install 'mien[ray]'") from error
-    return ray
-
-
-def _quietly(job: Job, task: Any) -> Any:
-    return job(task, lambda name, stage, fraction: None)
-
-
-def _result(ray: Any, done: Any, task: Any, give_up: GiveUp) -> Any:
-    try:
-        return ray.get(done)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, MienError):
-            raise error.cause from error
-        raise MienError(f"Ray cannot run it: {error.cause}; is the same mien installed on every node?") from error
-    except ray.exceptions.RayError as error:  # its worker died again and again
-        return give_up(task, f"Ray gave it up: {str(error).strip().splitlines()[0]}")

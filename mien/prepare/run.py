@@ -14,10 +14,11 @@ from typing import Literal
 
 from mien.data.card import StoreCard
 from mien.data.store import FORMAT, SETTINGS_FILE
-from mien.prepare.engines import OnProgress, run_here, run_processes, run_ray
+from mien.prepare.engines import OnProgress, run_local
 from mien.prepare.finish import finish_store
 from mien.prepare.models import require_models
 from mien.prepare.places import Place
+from mien.prepare.ray_cluster import run_ray
 from mien.prepare.settings import PrepareSettings
 from mien.prepare.video import PreparedVideo, prepare_video
 from mien.prepare.videos import NamedVideo, find_videos
@@ -146,14 +147,10 @@ def _engine(
 ) -> Iterator[PreparedVideo]:
     job = partial(prepare_video, out=out, settings=settings, threads=1)
     if engine.kind == "ray":
-        return run_ray(job, videos, address=engine.ray_address, on_progress=on_progress, give_up=_give_up)
+        return run_ray(job, videos, address=engine.ray_address, give_up=_give_up)
     workers = min(engine.workers, len(videos))
-    if workers <= 1:
-        return run_here(partial(job, threads=0), videos, on_progress=on_progress)
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    return run_processes(
-        partial(job, threads=threads), videos, workers=workers, on_progress=on_progress, give_up=_give_up
-    )
+    threads = max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0
+    return run_local(partial(job, threads=threads), videos, workers=workers, on_progress=on_progress, give_up=_give_up)
 
 
 def _give_up(video: NamedVideo, reason: str) -> PreparedVideo:

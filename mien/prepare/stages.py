@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE
@@ -25,8 +25,7 @@ from mien.data.tables import (
     write_sentences,
 )
 from mien.language.sentences import split_sentences
-from mien.language.subtitles import describe_subtitles, find_subtitles, read_captions
-from mien.language.transcribe import NoSoundError, SpeechRecogniser
+from mien.language.subtitles import find_subtitles
 from mien.media.frames import FrameReader
 from mien.prepare.boxes import annotated_boxes, detect_boxes
 from mien.prepare.clips import clips_of, count_people
@@ -39,7 +38,8 @@ from mien.prepare.settings import PrepareSettings
 from mien.prepare.sidecar import SUFFIX, sidecar_of
 from mien.prepare.summary import summarise
 from mien.prepare.videos import NamedVideo, VideoFiles
-from mien.types import Caption, Skipped
+from mien.prepare.words import find_words
+from mien.types import Skipped
 
 OnFraction = Callable[[float], None]
 """Told how much of a stage is done, in [0, 1]."""
@@ -64,16 +64,6 @@ class Stage:
     make: Callable[[OnFraction], None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Words:
-    """What is said in a video, what of it could not be read, and where it comes from."""
-
-    captions: list[Caption]
-    skipped: list[Skipped] = field(default_factory=list)
-    kind: str = "nowhere"
-    language: str = UNKNOWN
-
-
 class Stages:
     """The stages of one video. Outputs go to `folder`; nothing is done before a stage is made."""
 
@@ -93,9 +83,7 @@ class Stages:
         self.folder = folder
         self.settings = settings
         self.threads = threads
-        self.subtitles = find_subtitles(
-            files.folder / PurePosixPath(video.file).name, beside=files.beside, language=settings.words.language
-        )
+        self.subtitles = find_subtitles(files.there, beside=files.beside, language=settings.words.language)
         self.sidecar = sidecar_of(video.stem, files.beside) if settings.boxes.source == "sidecar" else None
 
     def all(self) -> list[Stage]:
@@ -138,7 +126,7 @@ class Stages:
         wanted = _wanted(ids, {"subtitles": _digest(self.subtitles)} | heard)
 
         def make(on_fraction: OnFraction) -> None:
-            found = self._words(recogniser)
+            found = find_words(self.subtitles, video=self.files, recogniser=recogniser, language=words.language)
             on_fraction(0.5)
             sentences, unspoken = split_sentences(found.captions, punctuator=punctuator)
             scored = ScoredSentences(sentences=sentences, logits=model.logits([s.text for s in sentences]))
@@ -225,20 +213,6 @@ class Stages:
             write_clips(self.folder / CLIPS_FILE, clips, made_with=wanted | about)
 
         return Stage(name="clips", file=CLIPS_FILE, wanted=wanted, make=make)
-
-    def _words(self, recogniser: SpeechRecogniser | None) -> _Words:
-        """From the subtitles, else recognised, else none."""
-        if self.subtitles:
-            captions, unread = read_captions(self.subtitles)
-            about = describe_subtitles(self.subtitles, video=self.files.folder / PurePosixPath(self.video.file).name)
-            return _Words(captions=captions, skipped=unread, kind=about.kind, language=about.language)
-        if recogniser:
-            try:
-                captions, language = recogniser.transcribe(self.files.path, language=self.settings.words.language)
-            except NoSoundError as error:
-                return _Words(captions=[], skipped=[Skipped(what="speech", reason=str(error))])
-            return _Words(captions=captions, kind="speech recognition", language=language)
-        return _Words(captions=[])
 
     def _models(self) -> dict[str, str]:
         words = self.sentences.wanted["settings"]

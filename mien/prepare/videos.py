@@ -42,8 +42,8 @@ class VideoFiles:
     def __init__(self, video: NamedVideo, scratch: Path) -> None:
         self._video = video
         self._scratch = scratch
-        self.folder = (video.place.path / video.file).parent if video.place.is_local else scratch
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.there = video.place.path / video.file if video.place.is_local else scratch / PurePosixPath(video.file).name
+        """Where the video is on this machine, or will be."""
         self.beside = [self._local(name) for name in video.beside]
 
     @cached_property

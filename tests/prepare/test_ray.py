@@ -10,8 +10,9 @@ import pytest
 
 from mien.config import validate
 from mien.prepare import Engine, PrepareSettings, prepare
-from mien.prepare.engines import OnProgress, run_ray
+from mien.prepare.engines import OnProgress
 from mien.prepare.places import Place
+from mien.prepare.ray_cluster import run_ray
 from mien.prepare.video import PreparedVideo
 from mien.prepare.videos import NamedVideo
 from mien.types import Skipped
@@ -53,7 +54,7 @@ def test_ray_makes_the_same_store_as_one_process(tmp_path: Path) -> None:
 
 def test_a_video_that_kills_its_worker_again_and_again_fails_alone() -> None:
     videos = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num_bytes=1) for name in "abc"]
-    done = run_ray(die_at_b, videos, address=None, on_progress=lambda video, stage, fraction: None, give_up=give_up)
+    done = run_ray(die_at_b, videos, address=None, give_up=give_up)
     failures = {video.name: video.failure for video in done}
     assert set(failures) == set("abc")
     assert [name for name, failure in failures.items() if failure] == ["b"]
