@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -46,6 +47,10 @@ class Recorder:
     @property
     def id(self) -> str:
         return self.detector.id
+
+    @property
+    def finds(self) -> Literal["persons", "faces"]:
+        return self.detector.finds
 
     @property
     def threshold(self) -> float:

@@ -46,7 +46,7 @@ def errors() -> Iterator[None]:
         loud.print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        say("[yellow]stopped[/]; `theatre`, `prepare` and `train` go on from here, the others start anew")
+        say("[yellow]stopped[/]; theatre, prepare, export, import and train go on from here, the others start anew")
         raise typer.Exit(130) from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 from mien.data.tables import ScoredSentences, read_boxes, read_faces, read_index, read_sentences
 from mien.media.frames import FrameReader
+from mien.media.sampling import frame_range
 from mien.types import EMOTIONS, BoxTable, Clip, FaceTable, MienError, Skipped
 
 FORMAT = 2
 OPEN_VIDEOS = 256  # each holds two file descriptors, of which a process commonly has 1,024
-TIME_TOLERANCE_S = 1e-6  # 0.3 * 10 is 3.0000000000000004
 
 FRAMES_FILE, BOXES_FILE, SENTENCES_FILE = "frames.arrow", "boxes.arrow", "sentences.parquet"
 FACES_FILE = "faces.arrow"
@@ -153,12 +152,3 @@ class Store:
 
     def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
         return Store, (self.path,)
-
-
-def frame_range(start_s: float, end_s: float, *, fps: float) -> tuple[int, int]:
-    """The frames i (half-open) whose time i/fps lies in [start_s, end_s).
-
-    >>> frame_range(0.5, 1.0, fps=8), frame_range(0.51, 1.01, fps=8)
-    ((4, 8), (5, 9))
-    """
-    return math.ceil((start_s - TIME_TOLERANCE_S) * fps), math.ceil((end_s - TIME_TOLERANCE_S) * fps)

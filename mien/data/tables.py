@@ -174,29 +174,36 @@ class IndexWriter:
         self._whole = whole_file(path)
         self._schema = _describe(INDEX, made_with)
         self._held: list[pa.Table] = []
+        self._num_held = 0
 
     def __enter__(self) -> IndexWriter:
         self._writer = pq.ParquetWriter(self._whole.__enter__(), self._schema, compression="zstd")
         return self
 
     def add(self, clips: pa.Table) -> None:
-        self._held.append(clips)
-        if sum(map(len, self._held)) >= ROWS_PER_GROUP:
+        if len(clips):
+            self._held.append(clips)
+            self._num_held += len(clips)
+        if self._num_held >= ROWS_PER_GROUP:
             self._flush()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._writer:
-            if error is None:
-                self._flush()
+        try:
+            with self._writer:
+                if error is None:
+                    self._flush()
+        except BaseException as failure:
+            self._whole.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         self._whole.__exit__(kind, error, trace)
 
     def _flush(self) -> None:
         if self._held:
             table = pa.concat_tables(self._held).replace_schema_metadata(self._schema.metadata)
             self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-            self._held = []
+            self._held, self._num_held = [], 0
 
 
 def write_index(path: Path, clips: Sequence[Clip], *, made_with: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import simplejpeg
 
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE, SETTINGS_FILE
-from mien.data.tables import ScoredSentences, write_boxes, write_clips, write_faces, write_sentences
+from mien.data.tables import ScoredSentences, up_to_date, write_boxes, write_clips, write_faces, write_sentences
 from mien.exchange.sample import About
 from mien.media.frames import FrameReader, whole_file
 from mien.prepare.clips import Unfit, count_people
@@ -76,7 +76,9 @@ def write_tables(
     """Write all of a video but its frames, which are there; the clips last: where they are, all is."""
     reader = FrameReader(folder / FRAMES_FILE)
     write_boxes(folder / BOXES_FILE, boxes, made_with=made_with)
-    if faces is not None:
+    if faces is None:
+        (folder / FACES_FILE).unlink(missing_ok=True)
+    else:
         write_faces(folder / FACES_FILE, faces, made_with=made_with)
     write_sentences(folder / SENTENCES_FILE, scored, made_with=made_with | {"skipped": []})
     summary = summarise(
@@ -94,6 +96,12 @@ def write_tables(
     lines = [asdict(line) for line in (*skipped, *(u.as_skipped() for u in unfit))]
     told = {"summary": summary.model_dump(mode="json"), "skipped": lines}
     write_clips(folder / CLIPS_FILE, clips, made_with=made_with | told)
+
+
+def is_made(folder: Path, made_with: dict[str, Any]) -> bool:
+    """Whether all files of an imported video are there and are what they are to be."""
+    names = (FRAMES_FILE, BOXES_FILE, SENTENCES_FILE, CLIPS_FILE)
+    return all(up_to_date(folder / name, made_with) for name in names)
 
 
 def grey_jpeg(*, width: int, height: int) -> bytes:

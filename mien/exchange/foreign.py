@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mien.data.store import CLIPS_FILE, FRAMES_FILE
-from mien.data.tables import NO_BOXES, NO_FACES, ScoredSentences, up_to_date
-from mien.exchange.finish import ImportedVideo, write_tables
+from mien.data.store import FRAMES_FILE
+from mien.data.tables import NO_BOXES, NO_FACES, ScoredSentences
+from mien.exchange.finish import ImportedVideo, is_made, write_tables
 from mien.exchange.sample import About
 from mien.exchange.tar_samples import TarSample
 from mien.media.frames import FrameReader, remove_left_parts
@@ -32,7 +32,7 @@ def take_video(
 
     Boxes are detected unless the settings say otherwise. Raises MienError if the video cannot be read.
     """
-    if up_to_date(folder / CLIPS_FILE, made_with):
+    if is_made(folder, made_with):
         return ImportedVideo(name=sample.name)
     remove_left_parts(folder)
     end = sample.video

@@ -11,10 +11,10 @@ import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
 
-from mien.data.store import CLIPS_FILE, FRAMES_FILE
-from mien.data.tables import ScoredSentences, up_to_date
+from mien.data.store import FRAMES_FILE
+from mien.data.tables import ScoredSentences
 from mien.exchange.clip_video import decoded_pictures, stored_jpegs
-from mien.exchange.finish import ImportedVideo, grey_jpeg, write_tables
+from mien.exchange.finish import ImportedVideo, grey_jpeg, is_made, write_tables
 from mien.exchange.sample import ClipSample, Table, from_json, rows_between
 from mien.exchange.tar_samples import TarSample
 from mien.media.frames import FrameWriter, remove_left_parts
@@ -35,7 +35,7 @@ def join_clips(
     What lies in no clip is grey, without persons, and listed; nothing follows the last clip. A clip that makes no sense
     is left out and listed; raises MienError if none makes any. Memory holds the pictures of one clip at a time.
     """
-    if up_to_date(folder / CLIPS_FILE, made_with):
+    if is_made(folder, made_with):
         return ImportedVideo(name=name)
     remove_left_parts(folder)
     clips, skipped = _read(samples)

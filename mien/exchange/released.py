@@ -24,14 +24,15 @@ import numpy as np
 from pydantic import Field
 
 from mien.config import Config
-from mien.data.store import CLIPS_FILE, FORMAT, FRAMES_FILE
-from mien.data.tables import ScoredSentences, up_to_date
+from mien.data.store import FORMAT, FRAMES_FILE
+from mien.data.tables import ScoredSentences
 from mien.exchange.finish import (
     ImportedVideo,
     ImportReport,
     claim_store,
     finish_import,
     give_up,
+    is_made,
     write_tables,
 )
 from mien.exchange.letterbox import SIDE, STRIDE
@@ -176,7 +177,7 @@ def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> Importe
         "settings": settings.model_dump(mode="json", exclude={"exclude", "keep_duplicates"}),
         "inputs": inputs,
     }
-    if up_to_date(folder / CLIPS_FILE, made_with):
+    if is_made(folder, made_with):
         return ImportedVideo(name=work.name)
     remove_left_parts(folder)
     skipped = [_without(work.name, file) for file in (BOXES, WORDS) if file not in work.files]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,10 @@ from mien.exchange.joined import join_clips
 from mien.exchange.sample import is_ours
 from mien.exchange.tar_samples import TarSample, find_shards, samples_of
 from mien.prepare.engines import OnProgress, run_local
-from mien.prepare.models import require_models
+from mien.prepare.models import model_ids, require_models
 from mien.prepare.settings import PrepareSettings
 from mien.prepare.video import failure_of
+from mien.prepare.videos import excluded_ids, exclusion, possible_ids
 from mien.types import MienError, Skipped
 
 IMPORTED_FROM = "webdataset"
@@ -42,7 +43,7 @@ def import_webdataset(
     that make no sense are listed. The same call goes on from where it was interrupted. Raises MienError where there are
     no shards, `out` is someone else's folder, or the disk is full.
     """
-    found = _survey(find_shards(shards))
+    found = _survey(find_shards(shards), excluded_ids(settings.exclude))
     if not found.videos:
         reasons = "; ".join(f"{line.what}: {line.reason}" for line in found.broken[:3])
         raise MienError(f"no sample of {shards} makes a video: {reasons or 'the tars are empty'}")
@@ -104,8 +105,11 @@ class _Survey:
             self.store_settings = self.store_settings or told.get("store_settings")
 
 
-def _survey(shards: list[Path]) -> _Survey:
-    """Every sample of the shards, by its tar's table of contents and its JSON; no video is read."""
+def _survey(shards: list[Path], ids: dict[str, str]) -> _Survey:
+    """Every sample of the shards that is not on a list of `ids` to leave out.
+
+    By the tars' tables of contents and the JSON; no video is read.
+    """
     found = _Survey(videos=defaultdict(list), broken=[])
     for shard in shards:
         for sample in samples_of(shard):
@@ -113,10 +117,21 @@ def _survey(shards: list[Path]) -> _Survey:
                 found.broken.append(sample)
                 continue
             try:
+                if reason := exclusion(_ids(sample), ids):
+                    raise MienError(reason)
                 found.add(sample)
             except MienError as error:
                 found.broken.append(Skipped(what=sample.name, reason=str(error)))
     return found
+
+
+def _ids(sample: TarSample) -> Iterator[str]:
+    """The ids a sample's video may go by: its key's, that of the video it was cut from, and what its JSON calls id."""
+    told = sample.json()
+    told = told if isinstance(told, dict) else {}
+    yield from possible_ids(sample.key.rpartition("/")[2])
+    yield from possible_ids(str(told.get("video", "")).rpartition("/")[2])
+    yield from (str(told[key]) for key in ("youtube_id", "videoID", "id") if told.get(key))
 
 
 # ── one video ────────────────────────────────────────────────────────────────────────────────────
@@ -148,4 +163,5 @@ def _make(work: _Work, on_progress: OnProgress, *, out: Path, settings: PrepareS
 
 def _settings_of_video(settings: PrepareSettings) -> dict[str, Any]:
     """What of the settings decides a foreign video's files."""
-    return settings.model_dump(mode="json", include={"frames", "words", "boxes", "faces", "subject", "index"})
+    chosen = settings.model_dump(mode="json", include={"frames", "boxes", "faces", "subject", "index"})
+    return chosen | {"models": model_ids(settings)}

@@ -110,8 +110,9 @@ def _take_out_notes(found: Annotations) -> None:
 def _take_out_songs(found: Annotations) -> None:
     """From one ♪ to the next in a caption; from a lone one to the caption's end, or its start if nothing follows."""
     reason = "it is sung, not spoken"
+    whole = found.rest  # captions do not overlap, so what is taken out of one changes no other
     for begin, end in _captions(found.text):
-        rest = found.rest[begin:end] if any(note in found.text[begin:end] for note in "♪♫♬♩🎵🎶") else ""
+        rest = whole[begin:end] if any(note in found.text[begin:end] for note in "♪♫♬♩🎵🎶") else ""
         runs = [(begin + match.start(), begin + match.end()) for match in _MUSIC_RUN.finditer(rest)]
         if len(runs) % 2:
             last_begin, last_end = runs[-1]
@@ -120,7 +121,7 @@ def _take_out_songs(found: Annotations) -> None:
             if not words_follow and len(runs) == 2:
                 runs[0] = (begin, last_end)
         for (first, _), (_, last) in zip(runs[::2], runs[1::2], strict=True):
-            is_sung = _has_words(found.rest[first:last])
+            is_sung = _has_words(whole[first:last])
             found.take_out(first, last, HEARD if is_sung else SHOWN, reason if is_sung else None)
     for match in _HASH_SONG.finditer(found.rest):
         found.take_out(*match.span("mark"), HEARD, reason)

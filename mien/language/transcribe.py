@@ -6,6 +6,7 @@ By faster-whisper (extra `asr`), with a model of the CTranslate2 format. Only a 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class SpeechRecogniser:
     def transcribe(self, video: Path, *, language: str | None = None, vad: bool = True) -> tuple[list[Caption], str]:
         """As the function of this name."""
         known = self._whisper.supported_languages
+        language = re.split("[-_]", language)[0].lower() if language else None  # "en-GB" is "en" to Whisper
         if language is not None and language not in known:
             raise MienError(f"{self.id} does not know the language {language!r}; it knows {', '.join(known)}")
         sound = read_sound(video)

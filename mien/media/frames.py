@@ -205,12 +205,13 @@ def remove_left_parts(folder: Path) -> None:
     """Delete what killed processes left unfinished in `folder`: those of this machine, and what is an hour old."""
     for part in folder.glob(".*.part"):
         *_, host, pid, _ = part.name.rsplit(".", 3)
-        is_ours_and_over = host == HOST and pid.isdecimal() and not _is_running(int(pid))
+        is_ours_and_over = host == HOST and pid.isdecimal() and not is_running(int(pid))
         if is_ours_and_over or time.time() - part.stat().st_mtime > STALE_S:
             part.unlink(missing_ok=True)
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that number on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

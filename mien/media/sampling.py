@@ -1,9 +1,13 @@
-"""Which frames to take: pure functions on integers; all return sorted indices in [0, num_frames)."""
+"""Which frames to take: pure functions; the indices they return are sorted."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Int
+
+TIME_TOLERANCE_S = 1e-6  # 0.3 * 10 is 3.0000000000000004
 
 
 def evenly(num_frames: int, *, count: int) -> Int[np.ndarray, "count"]:
@@ -32,3 +36,12 @@ def segment_midpoints(num_frames: int, *, count: int) -> Int[np.ndarray, "count"
     [2, 6, 10, 14]
     """
     return np.floor((np.arange(count) + 0.5) * num_frames / count).astype(np.int64)
+
+
+def frame_range(start_s: float, end_s: float, *, fps: float) -> tuple[int, int]:
+    """The frames i (half-open) whose time i/fps lies in [start_s, end_s).
+
+    >>> frame_range(0.5, 1.0, fps=8), frame_range(0.51, 1.01, fps=8)
+    ((4, 8), (5, 9))
+    """
+    return math.ceil((start_s - TIME_TOLERANCE_S) * fps), math.ceil((end_s - TIME_TOLERANCE_S) * fps)

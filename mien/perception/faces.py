@@ -8,10 +8,9 @@ import numpy as np
 from jaxtyping import Float32, Int32
 from scipy.optimize import linear_sum_assignment
 
-from mien.perception.tracking import KeyFrame, find_tracks, spread
+from mien.perception.tracking import NOBODY, KeyFrame, find_tracks, spread
 from mien.types import BoxTable, FaceTable
 
-NOBODY = -1
 HEAD_SIDES = 0.5  # where in a person's box a face's middle is likeliest: half-way across,
 HEAD_DOWN = 0.2  # and a fifth down, from a twelfth of somebody standing to a half of a close-up
 

@@ -25,6 +25,7 @@ FLOOR = 0.1  # scores below are noise
 THINNEST = 4  # image processors scale pictures that are thinner, long to short side, to nothing
 SAME_IOU = 0.7  # such models mean to find each person once, so only near copies go
 CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
+PROCESSOR = "processor_config.json"  # the newer place of the former
 
 
 class HfDetector:
@@ -105,7 +106,7 @@ def find_folder(where: str) -> tuple[Path, str]:
     from huggingface_hub import snapshot_download
 
     try:
-        files = [CONFIG, PREPROCESSOR, "processor_config.json", WEIGHTS]
+        files = [CONFIG, PREPROCESSOR, PROCESSOR, WEIGHTS]
         fetched = Path(snapshot_download(name, revision=revision or None, allow_patterns=files))
     except Exception as error:  # the hub client's errors have no common ancestor
         raise MienError(
@@ -144,7 +145,7 @@ def _load(kind: Any, folder: Path, **choice: Any) -> Any:
 
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for name in (CONFIG, PREPROCESSOR, WEIGHTS):
+    for name in (CONFIG, PREPROCESSOR, PROCESSOR, WEIGHTS):
         if (folder / name).is_file():
             digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:12]

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
+from mien.media.sampling import frame_range
+from mien.perception.tracking import NOBODY
 from mien.types import BoxTable, FaceTable, Sentence
 
 FACE_SIDE = 48  # pixels of the square that faces and heads are laid into
@@ -23,11 +25,9 @@ MOUTH_OF_HEAD = (slice(32, 44), slice(12, 36))  # where only a box is known
 SLACK = 4  # pixels a mouth may shift without having moved
 FLAT = 6.0  # grey levels of contrast below which a mouth's part shows compression more than a mouth
 HEAD_WIDTH, HEAD_HEIGHT = 0.5, 0.45  # of a person's box, at most: the head's side where no face is found
-NOBODY = -1
 MIN_CONFIDENCE = 0.55
 """Below, nobody is said to speak: confidence is the liveliest mouth's motion over its and the next one's."""
 MIN_SHARE = 0.5  # of the pictures of the one seen most: who is seen less does not count
-TIME_TOLERANCE_S = 1e-6  # 0.3 * 10 is 3.0000000000000004
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,7 +187,7 @@ def _speaker_of(boxes: BoxTable, motion: MouthMotion, rows: Int[np.ndarray, "r"]
         best = int(persons[0])
     elif not np.isnan(lively).any():
         second, first = np.sort(lively)[-2:]
-        confidence = float(first / (first + second))
+        confidence = float(first / (first + second)) if first > 0 else 0.5  # nobody moves: anyone's guess
         best = int(persons[lively.argmax()]) if confidence >= min_confidence else NOBODY
     else:
         confidence = 0.0
@@ -230,6 +230,5 @@ def _stretches(boxes: BoxTable, frames: range) -> Iterator[Int[np.ndarray, "r"]]
 
 
 def _frames_of(sentence: Sentence, fps: float) -> range:
-    """The frames i whose time i/fps lies in [start_s, end_s)."""
-    start, end = (int(np.ceil((s - TIME_TOLERANCE_S) * fps)) for s in (sentence.start_s, sentence.end_s))
+    start, end = frame_range(sentence.start_s, sentence.end_s, fps=fps)
     return range(max(0, start), max(0, start, end))

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from mien.types import BoxTable, Detections
 
+NOBODY = -1  # the track of a box that is in none
 MIN_IOU = 0.3  # of a person's box with where it was expected; below, it is someone else
 MIN_IOU_FAINT = 0.5  # where the detector doubts that it sees anyone, the place must be the better known
 PACE_FRAMES = 8  # how far back a person's pace is taken from: long enough to tell walking from swaying

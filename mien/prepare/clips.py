@@ -10,9 +10,9 @@ from jaxtyping import Bool
 from pydantic import Field
 
 from mien.config import Config
-from mien.data.store import frame_range
 from mien.data.tables import ScoredSentences
 from mien.media.frames import FrameReader
+from mien.media.sampling import frame_range
 from mien.types import BoxTable, Clip, Sentence, Skipped
 
 LATE_S = 0.5  # captions often stay a little longer than the pictures; later ones belong to a part that is missing

@@ -13,9 +13,12 @@ from mien.media.sampling import segment_midpoints
 
 NUM_HASHES = 16
 MIN_CONTRAST = 6.0  # grey levels of standard deviation; a blank picture says nothing
-MIN_TELLING = 4  # pictures that must say something in both videos, or all of a photograph's one
+MIN_TELLING = 4  # pictures that must say something in both videos
 MAX_BITS = 6  # of 64, in the median picture; a re-encoded, shrunk or brightened copy differs by 0 to 4
-MAX_FRAMES, MAX_SHARE = 4, 0.005  # that lengths of copies differ by: two vloggers' lengths differ by more
+LEAST_TIMES_OWN = 3.0  # pictures of other times must differ by so many times more: one camera's takes look alike
+MIN_OWN_BITS = 3.0  # a video whose pictures differ by less among themselves cannot be told from another take
+MAX_FRAMES, MAX_SHARE = 4, 0.005  # that lengths of copies differ by
+MAX_BITS_PHOTO = 1  # photographs have one hash only
 WIDTH, HEIGHT = 9, 8  # of the tiny picture whose horizontal differences are the hash's 64 bits
 
 
@@ -42,20 +45,19 @@ def find_duplicates(
 ) -> dict[int, int]:
     """For each video (by number) that shows the same as another: that other one, which is to be kept.
 
-    Two videos are the same if their lengths differ by at most 4 frames or 0.5 %, and their hashes by at most 6 of 64
-    bits in the median over the pictures that have contrast. Of a group, the one with the greatest `preference` is kept,
-    the first of equal ones.
+    Two videos are the same if their lengths differ by at most 4 frames or 0.5 %, their pictures of the same times by at
+    most 6 of 64 bits in the median (over those with contrast), and those of different times by three times as much: two
+    takes before one camera look alike at any time. So copies of videos in which nothing moves are not found. Of a
+    group, the one with the greatest `preference` is kept, the first of equal ones.
 
     Only videos that agree exactly in 16 bits of some hash are compared, so a million videos take minutes, not years.
     """
     order = sorted(range(len(hashes)), key=lambda i: preference[i], reverse=True)  # stable: the first of equals first
     rank = {video: position for position, video in enumerate(order)}
     same: dict[int, int] = {}
-    for a, b in sorted(_candidates(hashes, np.array(num_frames, np.int64))):
+    for a, b in sorted(_pairs(hashes, np.array(num_frames, np.int64))):
         kept, left_out = (a, b) if rank[a] < rank[b] else (b, a)
-        longer, difference = max(num_frames[a], num_frames[b]), abs(num_frames[a] - num_frames[b])
-        is_near = difference <= max(MAX_FRAMES, MAX_SHARE * longer)
-        if is_near and are_same(hashes[a], hashes[b]) and (left_out not in same or rank[kept] < rank[same[left_out]]):
+        if left_out not in same or rank[kept] < rank[same[left_out]]:
             same[left_out] = kept
     return {video: _last(same, video) for video in sorted(same)}
 
@@ -65,13 +67,18 @@ def are_same(a: UInt64[np.ndarray, "_"], b: UInt64[np.ndarray, "_"]) -> bool:
     if len(a) != len(b):
         return False
     tells = (a != 0) & (b != 0)
-    if tells.sum() < min(MIN_TELLING, len(a)):
+    if len(a) == 1:
+        return bool(tells[0] and np.bitwise_count(a[0] ^ b[0]) <= MAX_BITS_PHOTO)
+    if tells.sum() < MIN_TELLING:
         return False
-    return bool(np.median(np.bitwise_count(a[tells] ^ b[tells])) <= MAX_BITS)
+    bits = np.bitwise_count(a[tells][:, None] ^ b[tells][None])  # n n
+    at_the_same_time = np.median(bits.diagonal())
+    at_others = np.median(bits[~np.eye(len(bits), dtype=np.bool_)])
+    return bool(at_the_same_time <= MAX_BITS and at_others >= max(MIN_OWN_BITS, LEAST_TIMES_OWN * at_the_same_time))
 
 
-def _candidates(hashes: Sequence[UInt64[np.ndarray, "_"]], num_frames: Int[np.ndarray, "v"]) -> set[tuple[int, int]]:
-    """Pairs of videos that agree in a quarter of the hash of one picture."""
+def _pairs(hashes: Sequence[UInt64[np.ndarray, "_"]], num_frames: Int[np.ndarray, "v"]) -> set[tuple[int, int]]:
+    """Pairs of videos that show the same, looked for among those that agree in a quarter of one picture's hash."""
     pairs: set[tuple[int, int]] = set()
     for picture in range(NUM_HASHES):
         videos = np.array([i for i, own in enumerate(hashes) if len(own) > picture and own[picture]], np.int64)
@@ -79,18 +86,26 @@ def _candidates(hashes: Sequence[UInt64[np.ndarray, "_"]], num_frames: Int[np.nd
             continue
         at = np.array([hashes[i][picture] for i in videos], np.uint64)
         for quarter in range(4):
-            pairs |= _equal((at >> np.uint64(16 * quarter)) & np.uint64(0xFFFF), videos, num_frames[videos])
+            part = (at >> np.uint64(16 * quarter)) & np.uint64(0xFFFF)
+            for a, b in _neighbours(part, at, videos, num_frames[videos]):
+                if (a, b) not in pairs and are_same(hashes[a], hashes[b]):
+                    pairs.add((a, b))
     return pairs
 
 
-def _equal(
-    keys: UInt64[np.ndarray, "n"], videos: Int[np.ndarray, "n"], num_frames: Int[np.ndarray, "n"]
-) -> set[tuple[int, int]]:
-    """Within each group of equal keys, videos next to each other in length, so that groups may be large."""
+def _neighbours(
+    keys: UInt64[np.ndarray, "n"],
+    whole: UInt64[np.ndarray, "n"],
+    videos: Int[np.ndarray, "n"],
+    num_frames: Int[np.ndarray, "n"],
+) -> list[tuple[int, int]]:
+    """Within each group of equal keys, videos next to each other in length, if length and whole hash are near."""
     order = np.lexsort((num_frames, keys))
-    is_equal = keys[order][1:] == keys[order][:-1]
-    first, second = videos[order[:-1][is_equal]], videos[order[1:][is_equal]]
-    return {(min(a, b), max(a, b)) for a, b in zip(first.tolist(), second.tolist(), strict=True)}
+    a, b = order[:-1], order[1:]
+    longer, difference = np.maximum(num_frames[a], num_frames[b]), np.abs(num_frames[a] - num_frames[b])
+    is_near = (keys[a] == keys[b]) & (difference <= np.maximum(MAX_FRAMES, MAX_SHARE * longer))
+    is_near &= np.bitwise_count(whole[a] ^ whole[b]) <= 2 * MAX_BITS
+    return [(min(p), max(p)) for p in zip(videos[a[is_near]].tolist(), videos[b[is_near]].tolist(), strict=True)]
 
 
 def _last(same: dict[int, int], video: int) -> int:

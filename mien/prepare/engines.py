@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,8 +81,8 @@ def run_processes(
 ) -> Iterator[Result]:
     """Several at a time, in the order in which they are done. Tasks are taken when there is someone to do them.
 
-    A process that dies (killed for want of memory, crashed in a decoder) is replaced, and its task tried once more,
-    alone with what is left at the end; if that one's process dies too, `give_up` says what the result is, and the
+    A process that dies (killed for want of memory, crashed in a decoder) is replaced, and its task tried once more
+    after all others; if that one's process dies too, `give_up` says what the result is, and the
     others go on.
     """
     waiting, again, crew = _Waiting(tasks), list[Any](), list[_Worker]()
@@ -141,6 +142,7 @@ def _employ(crew: list[_Worker], waiting: _Waiting, job: Job[Task, Result], *, w
         except OSError:  # it died between two tasks
             waiting.put_back(task)
             crew.remove(worker)
+            _how_it_died(worker)
     while len(crew) < workers and (task := waiting.take()) is not None:
         ours, theirs = CONTEXT.Pipe()
         process = CONTEXT.Process(target=_work, args=(job, theirs), daemon=True)
@@ -156,6 +158,8 @@ def _how_it_died(worker: _Worker) -> str:
     worker.pipe.close()
     code = worker.process.exitcode
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+    if code == 1:
+        how += " (a script that calls `prepare` must do so under `if __name__ == '__main__':`)"
     return (
         f"the process that worked on it {how}, {MAX_DEATHS} times; is there enough memory? Try with fewer workers, or "
         "rewrite the file with ffmpeg"
@@ -188,10 +192,14 @@ def _work(job: Job, pipe: Connection) -> None:
             task = pipe.recv()
             try:
                 pipe.send((_Told.RESULT, job(task, tell)))
-            except MienError as error:  # a full disk, say: no use going on with other tasks
-                pipe.send((_Told.ERROR, error))
+            except Exception as error:  # a full disk, say: no use going on with other tasks
+                pipe.send((_Told.ERROR, _sendable(error)))
     except (EOFError, BrokenPipeError):  # the one who sent us has died
         return
+
+
+def _sendable(error: Exception) -> Exception:
+    return error if isinstance(error, MienError) else RuntimeError("".join(traceback.format_exception(error)))
 
 
 def _leave(signum: int, frame: Any) -> None:

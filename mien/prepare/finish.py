@@ -5,13 +5,15 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from jaxtyping import UInt64
 
 from mien.data.card import CARD_FILE, CARD_PAGE, StoreCard
 from mien.data.store import CLIPS_FILE, FORMAT, INDEX_FILE, SKIPPED_FILE
@@ -20,7 +22,7 @@ from mien.prepare.card import CardMaker, card_page
 from mien.prepare.duplicates import find_duplicates
 from mien.prepare.places import Place
 from mien.prepare.summary import VideoSummary
-from mien.types import Skipped
+from mien.types import MienError, Skipped
 
 OnDone = Callable[[int, int], None]
 """Told how many of how many videos are in the index."""
@@ -39,8 +41,10 @@ class _Made:
     """A video's clips as a file tells of them without its rows."""
 
     name: str
-    mark: str
-    summary: VideoSummary
+    mark: bytes
+    hashes: UInt64[np.ndarray, "_"]
+    num_frames: int
+    preference: tuple[int, int]
 
 
 def finish_store(
@@ -70,9 +74,9 @@ def finish_store(
             num_skipped = _list(listing, lines)
             for done, video in enumerate(made):
                 if video.name not in copies:
-                    table, video_lines = clips.read(video.name)
+                    table, summary, video_lines = clips.read(video.name)
                     writer.add(table)
-                    card.add(video.summary, table)
+                    card.add(summary, table)
                     num_skipped += _list(listing, video_lines)
                 on_done(done + 1, len(made))
         told = card.card()
@@ -91,13 +95,26 @@ class _Clips:
         self.scratch = scratch
 
     def describe(self, name: str) -> _Made:
-        told = made_with(self._file(name)) or {}
-        mark = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-        return _Made(name=name, mark=mark, summary=VideoSummary.model_validate(told["summary"]))
+        told = self._told(self._file(name))
+        summary = VideoSummary.model_validate(told["summary"])
+        return _Made(
+            name=name,
+            mark=hashlib.sha256(json.dumps(told, sort_keys=True).encode()).digest()[:8],
+            hashes=summary.hash_array(),
+            num_frames=summary.num_frames,
+            preference=(summary.num_clips, summary.num_pixels),
+        )
 
-    def read(self, name: str) -> tuple[pa.Table, list[dict[str, Any]]]:
+    def read(self, name: str) -> tuple[pa.Table, VideoSummary, list[dict[str, Any]]]:
         path = self._file(name)
-        return read_clips(path), list((made_with(path) or {})["skipped"])
+        told = self._told(path)
+        return read_clips(path), VideoSummary.model_validate(told["summary"]), list(told["skipped"])
+
+    def _told(self, path: Path) -> dict[str, Any]:
+        told = made_with(path)
+        if told is None:
+            raise MienError(f"{path} is not there any more; run the same command again")
+        return told
 
     def _file(self, name: str) -> Path:
         inside = f"videos/{name}/{CLIPS_FILE}"
@@ -110,9 +127,9 @@ class _Clips:
 def _duplicates(made: Sequence[_Made]) -> dict[str, Skipped]:
     """Videos that show the same as another, which is kept since it has more clips, or larger pictures."""
     found = find_duplicates(
-        [m.summary.hash_array() for m in made],
-        num_frames=[m.summary.num_frames for m in made],
-        preference=[(m.summary.num_clips, m.summary.num_pixels) for m in made],
+        [m.hashes for m in made],
+        num_frames=[m.num_frames for m in made],
+        preference=[m.preference for m in made],
     )
     return {
         made[copy].name: Skipped(what=made[copy].name, reason=f"duplicate: it shows the same as {made[kept].name}")
@@ -129,10 +146,3 @@ def _replace(out: Place, name: str, file: Path) -> None:
     """Put a file into the store, unless the same is there."""
     if not (out.is_local and (out.path / name).is_file() and filecmp.cmp(file, out.path / name, shallow=False)):
         out.send(file, name)
-
-
-def video_names(out: Place) -> Iterator[str]:
-    """The videos of a store that have clips, in order."""
-    ends = f"/{CLIPS_FILE}"
-    inside = out.folder("videos")
-    yield from sorted(file.name.removesuffix(ends) for file in inside.files() if file.name.endswith(ends))

@@ -41,3 +41,12 @@ def require_models(settings: PrepareSettings) -> None:
         build_detector(settings.boxes.detector)
     if settings.faces.source == "detector":
         build_detector(settings.faces.detector)
+
+
+def model_ids(settings: PrepareSettings) -> dict[str, str]:
+    """The ids of the models that score sentences and find boxes and faces, by what they do."""
+    ids = {"sentiment": sentiment_for(settings.words.sentiment).id}
+    for role, chosen in (("boxes", settings.boxes), ("faces", settings.faces)):
+        if chosen.source == "detector":
+            ids[role] = build_detector(chosen.detector).id
+    return ids

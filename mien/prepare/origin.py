@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mien.language.subtitles import UNKNOWN
 from mien.types import MienError
 
 SUFFIX = ".info.json"
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -76,6 +77,18 @@ class Place:
             if not any(part.startswith(".") for part in PurePosixPath(name).parts):
                 yield PlacedFile(name=name, num_bytes=int(about["size"] or 0))
 
+    def files_beside(self, name: str) -> Iterator[PlacedFile]:
+        """The files of this folder, not of those in it, whose names begin as the stem of `name` does."""
+        stem = PurePosixPath(name).stem
+        if self.is_local:
+            found = [(path.name, path) for path in self.path.iterdir() if path.name.startswith(stem) and path.is_file()]
+            yield from (PlacedFile(name=own, num_bytes=path.stat().st_size) for own, path in found)
+            return
+        for about in self._fs.ls(self._root, detail=True):
+            own = PurePosixPath(about["name"]).name
+            if about["type"] == "file" and own.startswith(stem):
+                yield PlacedFile(name=own, num_bytes=int(about["size"] or 0))
+
     def read(self, name: str) -> bytes | None:
         """The content of the file `name`, None where there is none."""
         try:
@@ -106,10 +119,14 @@ class Place:
         if arrival != target:
             self._fs.mv(arrival, target)
 
-    def remove(self) -> None:
-        """Delete this folder with all that is in it, if it is there."""
-        if self._fs.exists(self._root):
-            self._fs.rm(self._root, recursive=True)
+    def remove_files(self, names: Iterable[str]) -> None:
+        """Delete these files, if they are there, and this folder, if it is empty then."""
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / name).unlink() if self.is_local else self._fs.rm_file(self._at(name))
+        if self.is_local:
+            with contextlib.suppress(OSError):  # not empty, or not there
+                self.path.rmdir()
 
     def exists(self) -> bool:
         return bool(self._fs.exists(self._root))
@@ -143,7 +160,10 @@ def _connect(url: str) -> tuple[Any, str]:
 
 
 def _files_under(root: Path) -> Iterator[PlacedFile]:
-    for folder, folders, names in os.walk(root):
+    def fail(error: OSError) -> None:
+        raise MienError(f"{error.filename} cannot be read ({error.strerror}); check its permissions") from error
+
+    for folder, folders, names in os.walk(root, onerror=fail):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if name.startswith("."):

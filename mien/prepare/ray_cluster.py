@@ -30,8 +30,8 @@ def run_ray(
         waiting = iter(tasks)
         running: dict[Any, Any] = {}
         while True:
-            room = 2 * int(ray.cluster_resources().get("CPU", 1))  # as many wait at the cluster as run there
-            running |= {remote.remote(job, task): task for task in islice(waiting, room - len(running))}
+            room = 2 * int(ray.cluster_resources().get("CPU", 1))  # as many wait as run; fewer after a node has died
+            running |= {remote.remote(job, task): task for task in islice(waiting, max(0, room - len(running)))}
             if not running:
                 return
             (done, *_), _ = ray.wait(list(running), num_returns=1)

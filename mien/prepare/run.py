@@ -19,7 +19,8 @@ from mien.prepare.finish import finish_store
 from mien.prepare.models import require_models
 from mien.prepare.places import Place
 from mien.prepare.ray_cluster import run_ray
-from mien.prepare.settings import PrepareSettings
+from mien.prepare.settings import PrepareSettings, with_absolute_paths
+from mien.prepare.stages import OUTPUTS
 from mien.prepare.video import PreparedVideo, prepare_video
 from mien.prepare.videos import NamedVideo, find_videos
 from mien.types import MienError, Skipped
@@ -95,13 +96,14 @@ def prepare(
     only its videos are prepared, and no index is written: the call without it does that once all parts are there.
     Raises MienError where there are no videos, `out` is someone else's folder, or the disk is full.
     """
-    source, place = Place.of(videos), Place.of(out)
+    source, place, settings = Place.of(videos), Place.of(out), with_absolute_paths(settings)
     found = find_videos(source, images=settings.images, excluded=settings.exclude)
     require_models(settings)
     _claim(place, settings)
     chosen = [video for video in found.videos if part is None or part.holds(video.name)]
     for excluded in found.excluded:
-        place.folder(f"videos/{excluded.what}").remove()
+        if part is None or part.holds(excluded.what):
+            place.folder(f"videos/{excluded.what}").remove_files(OUTPUTS)
     done = sorted(_work(chosen, place, settings, engine, on_progress, on_video), key=lambda video: video.name)
     failed = (*found.ambiguous, *(video.failure for video in done if video.failure))
     excluded_now = (*found.excluded, *(video.excluded for video in done if video.excluded))
@@ -159,8 +161,9 @@ def _give_up(video: NamedVideo, reason: str) -> PreparedVideo:
 
 def _claim(out: Place, settings: PrepareSettings) -> None:
     """Make `out` a store with these settings, unless it is something else."""
-    there = out.read(SETTINGS_FILE)
-    if there is None and not out.is_empty():
+    is_empty = out.is_empty()
+    there = out.read(SETTINGS_FILE)  # after: of several who begin at once, one claims it in between
+    if there is None and not is_empty:
         raise MienError(f"{out} is there already and is not a store (no {SETTINGS_FILE} in it); name an empty folder")
     if there is not None and "imported_from" in json.loads(there):
         raise MienError(f"{out} is a store that was imported; name another folder")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from mien.config import Config
+from mien.perception.detector import DETECTORS
 from mien.prepare.boxes import BoxSettings
 from mien.prepare.clips import IndexSettings
 from mien.prepare.faces import FaceSettings
@@ -43,3 +45,28 @@ class PrepareSettings(Config):
     """Lists of video ids to leave out: names of ours, or text files. What a store has of them is deleted."""
     keep_duplicates: bool = False
     """Keep videos that show the same pictures as another."""
+
+
+def with_absolute_paths(settings: PrepareSettings) -> PrepareSettings:
+    """The same settings for whoever works in another folder: models and lists on this machine by their whole paths."""
+    words, boxes, faces = settings.words, settings.boxes, settings.faces
+    asr = _absolute(words.asr) if words.asr else None
+    models = {
+        "punctuation": _absolute(words.punctuation, "mien", "none"),
+        "sentiment": _absolute(words.sentiment, "mien"),
+        "asr": asr,
+    }
+    return settings.model_copy(
+        update={
+            "words": words.model_copy(update=models),
+            "boxes": boxes.model_copy(update={"detector": _absolute(boxes.detector, *DETECTORS)}),
+            "faces": faces.model_copy(update={"detector": _absolute(faces.detector, *DETECTORS)}),
+            "exclude": tuple(_absolute(name, "bold_sources") for name in settings.exclude),
+        }
+    )
+
+
+def _absolute(name: str, *ours: str) -> str:
+    """`onnx:a.onnx` as `onnx:/…/a.onnx`, if there is such a file; what is called as one of `ours` stays."""
+    kind, colon, path = name.rpartition(":")
+    return f"{kind}{colon}{Path(path).absolute()}" if path and name not in ours and Path(path).exists() else name

@@ -25,7 +25,7 @@ from mien.data.tables import (
     write_sentences,
 )
 from mien.language.sentences import split_sentences
-from mien.language.subtitles import find_subtitles
+from mien.language.subtitles import describe_subtitles, find_subtitles
 from mien.media.frames import FrameReader
 from mien.prepare.boxes import annotated_boxes, detect_boxes
 from mien.prepare.clips import clips_of, count_people
@@ -123,7 +123,9 @@ class Stages:
             "asr": recogniser.id if recogniser else None,
         }
         heard = {"bytes": self.video.num_bytes, "language": words.language} if recogniser else {}
-        wanted = _wanted(ids, {"subtitles": _digest(self.subtitles)} | heard)
+        told = describe_subtitles(self.subtitles, video=self.files.there) if self.subtitles else None
+        about_file = {"kind": told.kind, "language": told.language} if told else {}
+        wanted = _wanted(ids, {"subtitles": _digest(self.subtitles)} | about_file | heard)
 
         def make(on_fraction: OnFraction) -> None:
             found = find_words(self.subtitles, video=self.files, recogniser=recogniser, language=words.language)

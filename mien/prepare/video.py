@@ -6,16 +6,18 @@ changes no byte of what it writes.
 
 from __future__ import annotations
 
+import os
+import shutil
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from mien.data.store import CLIPS_FILE
 from mien.data.tables import up_to_date
-from mien.media.frames import DiskFullError, remove_left_parts
+from mien.media.frames import DiskFullError, is_running, remove_left_parts
 from mien.prepare.engines import OnProgress
 from mien.prepare.origin import origin_of
 from mien.prepare.places import Place
@@ -23,6 +25,8 @@ from mien.prepare.settings import PrepareSettings
 from mien.prepare.stages import OUTPUTS, Stage, Stages
 from mien.prepare.videos import NamedVideo, VideoFiles, excluded_ids, exclusion
 from mien.types import MienError, Skipped
+
+SCRATCH = "mien-video-"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,10 +47,19 @@ def prepare_video(
     Raises DiskFullError, which concerns all videos.
     """
     try:
-        with TemporaryDirectory(prefix="mien-") as scratch:
+        remove_left_scratch()
+        with TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-") as scratch:
             return _prepare(video, Path(scratch), on_progress, out=out, settings=settings, threads=threads)
     except Exception as error:  # a fault of ours, or of a library, must not stop a million other videos
         return PreparedVideo(name=video.name, failure=failure_of(video.name, error))
+
+
+def remove_left_scratch() -> None:
+    """Delete the scratch folders of processes of this machine that were killed; they may hold whole videos."""
+    for folder in Path(gettempdir()).glob(f"{SCRATCH}*-*"):
+        pid = folder.name.removeprefix(SCRATCH).partition("-")[0]
+        if pid.isdecimal() and not is_running(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def failure_of(name: str, error: Exception) -> Skipped:
@@ -66,26 +79,30 @@ def _prepare(
     files, own = VideoFiles(video, scratch / "video"), out.folder(f"videos/{video.name}")
     origin = origin_of(video.name, files.beside)
     if reason := exclusion([origin.id], excluded_ids(settings.exclude)):
-        own.remove()
+        own.remove_files(OUTPUTS)
         return PreparedVideo(name=video.name, excluded=Skipped(what=video.name, reason=reason))
     folder = own.path if own.is_local else scratch / "store"
+    stages = Stages(video, files, origin, folder, settings=settings, threads=threads).all()
     if not own.is_local:
         own.fetch(CLIPS_FILE, folder / CLIPS_FILE)
-    stages = Stages(video, files, origin, folder, settings=settings, threads=threads).all()
-    if up_to_date(folder / CLIPS_FILE, stages[-1].wanted):  # it tells of all the others
-        return PreparedVideo(name=video.name)
-    if own.is_local:
-        remove_left_parts(folder)
-    else:
+        if up_to_date(folder / CLIPS_FILE, stages[-1].wanted):  # they tell of all the others, and are sent last
+            return PreparedVideo(name=video.name)
         for name in OUTPUTS:
             own.fetch(name, folder / name)
+    remove_left_parts(folder)
+    own.remove_files(set(OUTPUTS) - {stage.file for stage in stages})  # faces of a run that looked for some
     ran = list(_run(stages, folder, lambda stage, fraction: on_progress(video.name, stage, fraction)))
     if not own.is_local:
-        changed = {stage.file for stage in ran}
-        for name in OUTPUTS:  # the clips last: where they are, the others are
-            if name in changed:
-                own.send(folder / name, name)
+        _send({stage.file for stage in ran}, folder, own)
     return PreparedVideo(name=video.name, stages_run=tuple(stage.name for stage in ran))
+
+
+def _send(changed: Collection[str], folder: Path, own: Place) -> None:
+    """The clips go first and come last: where they are, the others are, and are what they tell of."""
+    own.remove_files([CLIPS_FILE])
+    for name in OUTPUTS:
+        if name in changed:
+            own.send(folder / name, name)
 
 
 def _run(stages: list[Stage], folder: Path, tell: Callable[[str, float], None]) -> Iterator[Stage]:

@@ -110,10 +110,10 @@ def _list(where: Place) -> tuple[Place, list[PlacedFile]]:
     if not where.is_file():
         return where, list(where.files())
     folder, name = where.parent()
-    stem = PurePosixPath(name).stem
     is_video = VIDEO_SUFFIXES | IMAGE_SUFFIXES
-    near = [f for f in folder.files() if "/" not in f.name and f.name.startswith(stem)]
-    return folder, [f for f in near if f.name == name or PurePosixPath(f.name).suffix.lower() not in is_video]
+    return folder, [
+        f for f in folder.files_beside(name) if f.name == name or PurePosixPath(f.name).suffix.lower() not in is_video
+    ]
 
 
 def _beside(files: Iterable[PlacedFile], names: Iterable[str]) -> dict[str, list[str]]:

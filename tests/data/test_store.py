@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data.store import BOXES_FILE, FORMAT, FRAMES_FILE, INDEX_FILE, SENTENCES_FILE, Store, frame_range
+from mien.data.store import BOXES_FILE, FORMAT, FRAMES_FILE, INDEX_FILE, SENTENCES_FILE, Store
 from mien.data.tables import (
     NO_BOXES,
     ScoredSentences,
@@ -17,6 +17,7 @@ from mien.data.tables import (
     write_sentences,
 )
 from mien.media.frames import FrameWriter
+from mien.media.sampling import frame_range
 from mien.types import BoxTable, Clip, MienError, Sentence, VideoInfo
 
 BOXES = BoxTable(

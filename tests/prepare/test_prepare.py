@@ -8,8 +8,9 @@ from made_videos import write_subtitles, write_video
 
 from mien.config import validate
 from mien.data.store import Store
+from mien.data.tables import NO_FACES
 from mien.media.frames import DiskFullError, FrameWriter
-from mien.prepare import Engine, PrepareSettings, prepare
+from mien.prepare import Engine, PrepareSettings, Slice, prepare
 from mien.types import Detections, MienError
 
 CLIPS = {"clips.parquet", "index.parquet", "card.json", "card.md"}
@@ -35,6 +36,10 @@ def videos(tmp_path: Path) -> Path:
 
 def files_of(out: Path) -> dict[str, int]:
     return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+
+
+def content(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:
@@ -87,6 +92,72 @@ def test_changed_settings_redo_only_what_depends_on_them(
     before = files_of(out)
     prepare(videos, out, settings=settings(**({"index": {"min_duration_s": 0.4}} | change)))
     assert {Path(name).name for name in changed(before, files_of(out))} == redone
+
+
+def test_a_run_broken_off_between_settings_is_noticed(videos: Path, tmp_path: Path) -> None:
+    """A, then B killed after the first stage, then A: what B made is made again."""
+    out, other = tmp_path / "store", settings(frames={"fps": 4})
+    prepare(videos, out, settings=settings())
+    before = content(out)
+
+    def kill(video: str, stage: str, fraction: float) -> None:
+        if stage == "sentences":
+            raise KeyboardInterrupt
+
+    write_subtitles(videos / "b.srt", [(0.0, 3.0, "Other words.")])
+    with pytest.raises(KeyboardInterrupt):
+        prepare(videos, out, settings=other, on_progress=kill)
+    write_subtitles(videos / "b.srt", LINES)
+    prepare(videos, out, settings=settings())
+    assert content(out) == before
+
+
+def test_a_deleted_or_damaged_file_is_made_again(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    prepare(videos, out, settings=settings())
+    before = content(out)
+    (out / "videos" / "b" / "frames.arrow").unlink()
+    (out / "videos" / "c" / "boxes.arrow").write_bytes(b"nonsense")
+    assert prepare(videos, out, settings=settings()).num_new == 2
+    assert content(out) == before
+
+
+def test_an_excluded_video_takes_its_own_files_along_and_no_others(videos: Path, tmp_path: Path) -> None:
+    out, removed = tmp_path / "store", tmp_path / "removed.txt"
+    (videos / "b").mkdir()
+    (videos / "c.mp4").rename(videos / "b" / "part.mp4")
+    prepare(videos, out, settings=settings())
+    removed.write_text("b\n")
+    report = prepare(videos, out, settings=settings(exclude=[str(removed)]))
+    assert [excluded.what for excluded in report.excluded] == ["b"]
+    assert Store(out).videos == ["b/part", "series/a"]
+    assert {clip.video for clip in Store(out).clips()} == {"series/a"}
+
+
+def test_an_id_in_a_downloaders_notes_excludes_too(videos: Path, tmp_path: Path) -> None:
+    removed = tmp_path / "removed.txt"
+    removed.write_text("xYz123\n")
+    (videos / "b.info.json").write_text(json.dumps({"id": "xYz123", "extractor_key": "Youtube", "license": "CC BY"}))
+    report = prepare(videos, tmp_path / "store", settings=settings(exclude=[str(removed)]))
+    assert [excluded.what for excluded in report.excluded] == ["b"]
+    kept = prepare(videos, tmp_path / "store", settings=settings())
+    assert kept.card
+    assert kept.card.sources == {"(root)": 1, "Youtube": 1, "series": 1}
+    assert kept.card.licenses == {"unknown": 2, "CC BY": 1}
+
+
+def test_slices_together_make_the_whole(videos: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    prepare(videos, whole, settings=settings())
+    reports = [prepare(videos, parts, settings=settings(), part=Slice.parse(f"{i}/2")) for i in (1, 2)]
+    assert sum(report.num_new for report in reports) == 3
+    assert all(report.card is None for report in reports)
+    assert not (parts / "index.parquet").exists()
+    assert prepare(videos, parts, settings=settings()).num_new == 0
+    assert content(parts) == content(whole)
+    for text in ("0/2", "3/2", "1", "a/b", "1/0"):
+        with pytest.raises(MienError, match="it must be of the form i/n"):
+            Slice.parse(text)
 
 
 def test_changed_subtitles_redo_the_sentences_of_that_video(videos: Path, tmp_path: Path) -> None:
@@ -238,6 +309,17 @@ def test_who_speaks_is_told_anew_for_other_words_without_detecting_anew(
     assert "videos/b/frames.arrow" not in changed(before, files_of(out))
     prepare(videos, out, settings=settings(boxes={"source": "detector"}))
     assert detector.calls == calls
+
+
+def test_faces_of_an_earlier_run_do_not_stay(
+    videos: Path, tmp_path: Path, detector: RightHalf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, boxes = tmp_path / "store", {"source": "detector"}
+    monkeypatch.setattr("mien.prepare.stages.detect_faces", lambda *given, **named: NO_FACES)
+    prepare(videos, out, settings=settings(boxes=boxes, faces=boxes))
+    assert (out / "videos" / "b" / "faces.arrow").is_file()
+    prepare(videos, out, settings=settings(boxes=boxes))
+    assert not (out / "videos" / "b" / "faces.arrow").exists()
 
 
 def test_folder_of_something_else_is_refused(videos: Path, tmp_path: Path) -> None:
