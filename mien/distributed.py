@@ -6,16 +6,19 @@ Everything works without a process group too (one process), so nothing else asks
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from jaxtyping import Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 from mien.errors import MienError
+
+BUCKET = 2**23
+"""Numbers exchanged at a time where gradients are averaged (32 MB in float32), as DDP does it."""
 
 
 def rank() -> int:
@@ -79,6 +82,36 @@ def mean(value: float | Tensor) -> float:
     return float(total) / world_size()
 
 
+def largest(value: float | Tensor) -> float:
+    """The largest of the processes' numbers."""
+    if world_size() == 1:
+        return float(value)
+    found = torch.as_tensor(float(value), dtype=torch.float64, device=_device())
+    dist.all_reduce(found, op=dist.ReduceOp.MAX)
+    return float(found)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Puts the processes' mean in place of every gradient, as DDP does, for gradients that were made without it."""
+    if world_size() == 1:
+        return
+    for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
+        flat = torch.cat([grad.flatten() for grad in bucket])
+        dist.all_reduce(flat)
+        flat /= world_size()
+        for grad, part in zip(bucket, flat.split([grad.numel() for grad in bucket]), strict=True):
+            grad.copy_(part.view_as(grad))
+
+
+def collect(value: Any) -> list[Any]:
+    """Every process's value (plain data: it is pickled), in order of rank, on every process."""
+    if world_size() == 1:
+        return [value]
+    found: list[Any] = [None] * world_size()
+    dist.all_gather_object(found, value)
+    return found
+
+
 def any_true(flag: bool) -> bool:
     """Whether the flag is set on any process."""
     return mean(float(flag)) > 0
@@ -87,6 +120,18 @@ def any_true(flag: bool) -> bool:
 def barrier() -> None:
     if world_size() > 1:
         dist.barrier()
+
+
+def _buckets(tensors: list[Tensor]) -> Iterator[list[Tensor]]:
+    """The tensors in order, in lists of one dtype and of `BUCKET` numbers or little more."""
+    bucket: list[Tensor] = []
+    for tensor in tensors:
+        if bucket and (tensor.dtype != bucket[0].dtype or sum(t.numel() for t in bucket) >= BUCKET):
+            yield bucket
+            bucket = []
+        bucket.append(tensor)
+    if bucket:
+        yield bucket
 
 
 def _device() -> str:

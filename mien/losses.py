@@ -3,16 +3,21 @@
 A loss over a global batch that several processes share is the mean over all anchors. Each process passes the whole
 (gathered) batch and names its own anchors; the mean of the processes' losses is then the loss of the whole batch, and
 with `mien.distributed.gather` so are the gradients. Nothing here communicates.
+
+With `chunk`, so many anchors are compared with the batch at a time: memory grows with chunk × B rather than B × B, and
+value and gradients stay the same up to rounding.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 KL_FLOOR = 1e-6
 """Divergences are raised to this, so that equal sentiments give a huge but finite weight (beta = 10: 1e7)."""
@@ -22,6 +27,9 @@ LOG_PROBABILITY_FLOOR = -1e4
 
 KLDirection = Literal["paper", "reference"]
 
+LossOfRows = Callable[..., Tensor]
+"""`(rows, *tensors) -> loss`: the mean over the anchors `rows` of a batch that the tensors describe."""
+
 
 def info_nce_loss(
     a: Float[Tensor, "b e"],
@@ -29,15 +37,23 @@ def info_nce_loss(
     *,
     logit_scale: Float[Tensor, ""] | float,
     anchors: slice | None = None,
+    chunk: int | None = None,
 ) -> Float[Tensor, ""]:
     """Symmetric InfoNCE, CLIP's loss: row i of `a` belongs to row i of `b`, all other rows are its negatives.
 
     a, b: L2-normalised embeddings. logit_scale: the multiplier 1/τ itself, already exponentiated.
     anchors: the rows whose terms are averaged, in both directions; all by default.
+    chunk: anchors computed at a time; all at once by default.
 
     Source: Radford et al. 2021, figure 3. Equals `sentiment_guided_contrastive_loss` with beta = 0.
     """
-    return _symmetric_cross_entropy(a, b, logit_scale=logit_scale, weight=None, anchors=anchors)
+
+    def loss_of(rows: slice, a: Tensor, b: Tensor, logit_scale: Tensor | float) -> Tensor:
+        return _symmetric_cross_entropy(a, b, logit_scale=logit_scale, weight=None, rows=rows)
+
+    with torch.autocast(a.device.type, enabled=False):
+        inputs = (_at_least_float32(a), _at_least_float32(b), logit_scale)
+        return _mean_over_chunks(loss_of, row_chunks(anchors, batch=len(a), chunk=chunk), inputs)
 
 
 def sentiment_guided_contrastive_loss(
@@ -49,6 +65,7 @@ def sentiment_guided_contrastive_loss(
     beta: float = 10.0,
     kl_direction: KLDirection = "paper",
     anchors: slice | None = None,
+    chunk: int | None = None,
 ) -> Float[Tensor, ""]:
     """SNCE: a negative whose utterance feels like the anchor's is taken out of the denominator.
 
@@ -63,15 +80,31 @@ def sentiment_guided_contrastive_loss(
     kl_direction: "paper" is KL(anchor ‖ other), as the formula has it; "reference" is KL(other ‖ anchor), which the
     released code computes.
     anchors: the rows whose terms are averaged, in both directions; all by default.
+    chunk: anchors computed at a time; all at once by default.
 
     Source: Zhang, Pan, Wang, CVPR 2023, equations 4 to 6.
     """
     if beta < 0:
         raise ValueError(f"beta must not be negative ({beta = }); 0 turns the sentiment guidance off")
     if beta == 0:
-        return info_nce_loss(video, text, logit_scale=logit_scale, anchors=anchors)
-    weight = negative_weight(sentiment_logits, beta=beta, kl_direction=kl_direction, anchors=anchors)
-    return _symmetric_cross_entropy(video, text, logit_scale=logit_scale, weight=weight, anchors=anchors)
+        return info_nce_loss(video, text, logit_scale=logit_scale, anchors=anchors, chunk=chunk)
+
+    def loss_of(rows: slice, video: Tensor, text: Tensor, logit_scale: Tensor | float, sentiment: Tensor) -> Tensor:
+        weight = negative_weight(sentiment, beta=beta, kl_direction=kl_direction, anchors=rows)
+        return _symmetric_cross_entropy(video, text, logit_scale=logit_scale, weight=weight, rows=rows)
+
+    with torch.autocast(video.device.type, enabled=False):
+        inputs = (_at_least_float32(video), _at_least_float32(text), logit_scale, sentiment_logits)
+        return _mean_over_chunks(loss_of, row_chunks(anchors, batch=len(video), chunk=chunk), inputs)
+
+
+def row_chunks(anchors: slice | None, *, batch: int, chunk: int | None) -> list[slice]:
+    """The anchors among `batch` rows (all by default) in stretches of `chunk` (one by default): 5 in 2s → 2, 2, 1."""
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"a chunk has one anchor or more ({chunk = }); None computes all at once")
+    start, stop, _ = (anchors or slice(None)).indices(batch)
+    size = chunk or max(1, stop - start)
+    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
 def negative_weight(
@@ -107,21 +140,64 @@ def _symmetric_cross_entropy(
     *,
     logit_scale: Float[Tensor, ""] | float,
     weight: Float[Tensor, "n b"] | None,
-    anchors: slice | None,
+    rows: slice,
 ) -> Float[Tensor, ""]:
-    rows = anchors or slice(None)
-    with torch.autocast(a.device.type, enabled=False):
-        a, b = _at_least_float32(a), _at_least_float32(b)
-        target = torch.arange(len(a), device=a.device)[rows]
-        loss_a = _cross_entropy(a[rows] @ b.T * logit_scale, weight, target)
-        loss_b = _cross_entropy(b[rows] @ a.T * logit_scale, weight, target)
-        return (loss_a + loss_b) / 2
+    target = torch.arange(len(a), device=a.device)[rows]
+    loss_a = _cross_entropy(a[rows] @ b.T * logit_scale, weight, target)
+    loss_b = _cross_entropy(b[rows] @ a.T * logit_scale, weight, target)
+    return (loss_a + loss_b) / 2
 
 
 def _cross_entropy(
     logits: Float[Tensor, "n b"], weight: Float[Tensor, "n b"] | None, target: Tensor
 ) -> Float[Tensor, ""]:
     return F.cross_entropy(logits if weight is None else logits - weight, target)
+
+
+def _mean_over_chunks(
+    loss_of: LossOfRows, chunks: Sequence[slice], inputs: Sequence[Tensor | float]
+) -> Float[Tensor, ""]:
+    """The mean over all anchors of `loss_of`, which gives the mean over a chunk's."""
+    if len(chunks) == 1:
+        return loss_of(chunks[0], *inputs)
+    like = next(x for x in inputs if isinstance(x, Tensor))
+    tensors = [torch.as_tensor(x, device=like.device) for x in inputs]
+    return _MeanOverChunks.apply(loss_of, chunks, torch.is_grad_enabled(), *tensors)  # type: ignore[no-untyped-call]
+
+
+class _MeanOverChunks(torch.autograd.Function):
+    """Computes gradients beside the value, a chunk at a time, so that no chunk's matrices outlive it.
+
+    That the gradients are there before backward asks for them is what a scalar allows: backward only multiplies.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, loss_of: LossOfRows, chunks: Sequence[slice], with_grad: bool, *inputs: Tensor) -> Tensor:
+        wanted = [i for i, needed in enumerate(ctx.needs_input_grad[3:]) if with_grad and needed]
+        gradients = [torch.zeros_like(inputs[i]) for i in wanted]
+        num_anchors = sum(rows.stop - rows.start for rows in chunks)
+        value = torch.zeros((), dtype=torch.float64, device=inputs[0].device)
+        for rows in chunks:
+            share = (rows.stop - rows.start) / num_anchors
+            leaves = [x.detach().requires_grad_(i in wanted) for i, x in enumerate(inputs)]
+            with torch.set_grad_enabled(bool(wanted)):
+                loss = loss_of(rows, *leaves) * share
+            value += loss.detach()
+            if wanted:
+                found = torch.autograd.grad(loss, [leaves[i] for i in wanted])
+                for total, part in zip(gradients, found, strict=True):
+                    total += part
+        ctx.wanted = wanted
+        ctx.save_for_backward(*gradients)
+        return value.to(inputs[0].dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        of_input = dict(zip(ctx.wanted, ctx.saved_tensors, strict=True))
+        inputs = range(len(ctx.needs_input_grad) - 3)
+        scaled = [of_input[i] * grad.to(of_input[i].dtype) if i in of_input else None for i in inputs]
+        return None, None, None, *scaled
 
 
 def _at_least_float32(x: Tensor) -> Tensor:

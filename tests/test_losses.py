@@ -8,8 +8,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from mien.losses import KL_FLOOR, KLDirection, info_nce_loss, negative_weight, sentiment_guided_contrastive_loss
+from mien.losses import (
+    KL_FLOOR,
+    KLDirection,
+    info_nce_loss,
+    negative_weight,
+    row_chunks,
+    sentiment_guided_contrastive_loss,
+)
 
 DIRECTIONS: tuple[KLDirection, ...] = ("paper", "reference")
 SCALE = 1 / 0.07
@@ -189,3 +197,98 @@ def test_own_weight_is_zero_wherever_the_anchors_lie() -> None:
 def test_negative_beta_is_refused() -> None:
     with pytest.raises(ValueError, match="beta = -1"):
         snce(*embeddings(), beta=-1)
+
+
+def value_and_gradients(
+    dtype: torch.dtype, *, chunk: int | None, beta: float, anchors: slice | None, kl_direction: KLDirection = "paper"
+) -> list[Tensor]:
+    """The loss of a batch of 29, and its gradients with respect to video, text, sentiment and scale."""
+    inputs = [x.requires_grad_() for x in embeddings(batch=29, width=8, dtype=dtype)]
+    scale = torch.tensor(SCALE, dtype=dtype, requires_grad=True)
+    video, text, logits = inputs
+    loss = sentiment_guided_contrastive_loss(
+        video, text, logit_scale=scale, sentiment_logits=logits, beta=beta, kl_direction=kl_direction, anchors=anchors,
+        chunk=chunk,
+    )  # fmt: skip
+    (3 * loss).backward()
+    wanted = [video, text, scale] + ([logits] if beta else [])
+    return [loss.detach(), *(x.grad for x in wanted if x.grad is not None)]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("anchors", [None, slice(8, 21)], ids=["all", "a rank's own"])
+@pytest.mark.parametrize("beta", [0.0, 10.0])
+@pytest.mark.parametrize("chunk", [1, 4, 13, 28, 64])
+def test_chunks_give_the_value_and_gradients_of_the_whole(
+    chunk: int, beta: float, anchors: slice | None, direction: KLDirection
+) -> None:
+    for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-6)):
+        whole = value_and_gradients(dtype, chunk=None, beta=beta, anchors=anchors, kl_direction=direction)
+        parts = value_and_gradients(dtype, chunk=chunk, beta=beta, anchors=anchors, kl_direction=direction)
+        assert len(parts) == len(whole) == (5 if beta else 4)
+        for found, expected in zip(parts, whole, strict=True):
+            size = max(1.0, float(expected.abs().max()))
+            torch.testing.assert_close(found, expected, atol=tolerance * size, rtol=0)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_gradients_of_chunks_are_right(direction: KLDirection) -> None:
+    video, text, logits = (x.requires_grad_() for x in embeddings(batch=5, width=3))
+    scale = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+
+    def loss(video: Tensor, text: Tensor, scale: Tensor, logits: Tensor) -> Tensor:
+        return sentiment_guided_contrastive_loss(
+            video, text, logit_scale=scale, sentiment_logits=logits, beta=1.0, kl_direction=direction, chunk=2
+        )
+
+    assert torch.autograd.gradcheck(loss, (video, text, scale, logits))
+
+
+def test_chunks_in_half_precision_and_under_autocast_are_computed_in_float32() -> None:
+    video, text, logits = (x.bfloat16() for x in embeddings())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = snce(video.requires_grad_(), text, logits, chunk=4)
+    found.backward()
+    assert found.dtype == torch.float32
+    assert video.grad is not None
+    assert video.grad.dtype == torch.bfloat16
+    torch.testing.assert_close(found, snce(video.float(), text.float(), logits.float()))
+
+
+def test_chunks_without_gradients_give_the_value_alone() -> None:
+    video, text, logits = embeddings()
+    with torch.no_grad():
+        found = snce(video.requires_grad_(), text, logits, chunk=4)
+    assert not found.requires_grad
+    torch.testing.assert_close(found, snce(video.detach(), text, logits))
+
+
+def test_largest_matrix_of_a_chunked_loss_is_chunk_by_batch() -> None:
+    """Every tensor that is made while the loss and its gradients are computed, whoever makes it."""
+
+    class Sizes(TorchDispatchMode):
+        largest = 0
+
+        def __torch_dispatch__(
+            self, func: object, types: object, args: tuple = (), kwargs: dict | None = None
+        ) -> object:
+            result = func(*args, **(kwargs or {}))  # type: ignore[operator]
+            made = result if isinstance(result, tuple | list) else (result,)
+            self.largest = max([self.largest, *(x.numel() for x in made if isinstance(x, Tensor))])
+            return result
+
+    largest = []
+    for chunk in (None, 8):
+        video, text, logits = (x.requires_grad_() for x in embeddings(batch=64, width=4))
+        with Sizes() as sizes:
+            snce(video, text, logits.detach(), chunk=chunk).backward()
+        largest.append(sizes.largest)
+    assert largest == [64 * 64, 8 * 64]
+
+
+def test_anchors_are_cut_into_chunks_that_leave_nobody_out() -> None:
+    assert row_chunks(slice(3, 8), batch=10, chunk=2) == [slice(3, 5), slice(5, 7), slice(7, 8)]
+    assert row_chunks(None, batch=5, chunk=None) == [slice(0, 5)]
+    assert row_chunks(slice(5, 10), batch=10, chunk=9) == [slice(5, 10)]
+    with pytest.raises(ValueError, match="chunk = 0"):
+        row_chunks(None, batch=5, chunk=0)

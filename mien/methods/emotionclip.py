@@ -8,19 +8,18 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from mien import distributed
 from mien.config import Config
-from mien.losses import KLDirection, negative_weight, sentiment_guided_contrastive_loss
+from mien.losses import KLDirection, sentiment_guided_contrastive_loss
 from mien.media.boxes import coverage
 from mien.media.transforms import Preprocess
-from mien.methods.base import Method
+from mien.methods.base import Embeddings, Method
+from mien.methods.batch_logs import alignment, batch_accuracy, negatives_suppressed, uniformity
+from mien.methods.flops import text_forward_flops, video_forward_flops
 from mien.models.video_clip import MAX_LOGIT_SCALE, VideoClip, VideoClipConfig
 from mien.types import ClipBatch, StepOutput
-
-SUPPRESSED = 10.0
-"""A negative whose logit loses more than this (its term shrinks by e^10) counts as taken out of the denominator."""
 
 
 class EmotionClipConfig(Config):
@@ -32,6 +31,9 @@ class EmotionClipConfig(Config):
     beta: float = Field(10.0, ge=0)
     """How strongly equal sentiments are taken out of the negatives; 0 is CLIP's InfoNCE."""
     kl_direction: KLDirection = "paper"
+    loss_chunk: int | None = Field(None, gt=0)
+    """Anchors whose logits are computed at a time. The loss then needs memory for loss_chunk × batch numbers rather
+    than (batch / processes) × batch; value and gradients stay the same. All at once by default."""
     checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
 
@@ -51,33 +53,40 @@ class EmotionClip(Method):
         self.config = config
         self.model = VideoClip(config.model, checkpointing=config.checkpointing)
 
-    def forward(self, batch: ClipBatch) -> StepOutput:
-        own_video = F.normalize(self.embed(batch).float(), dim=-1)
-        own_text = F.normalize(self.embed_text(batch).float(), dim=-1)
+    def embeddings(self, batch: ClipBatch) -> Embeddings:
+        return {
+            "video": F.normalize(self.embed(batch).float(), dim=-1),
+            "text": F.normalize(self.embed_text(batch).float(), dim=-1),
+            "sentiment_logits": batch.sentiment_logits,
+        }
+
+    def objective(self, embeddings: Embeddings) -> StepOutput:
+        own_video, own_text = embeddings["video"], embeddings["text"]
         video, text = distributed.gather(own_video), distributed.gather(own_text)
-        sentiment_logits = distributed.gather(batch.sentiment_logits)
-        anchors = distributed.own_rows(len(own_video))
+        sentiment_logits = distributed.gather(embeddings["sentiment_logits"])
+        anchors, chunk = distributed.own_rows(len(own_video)), self.config.loss_chunk
+        beta, kl_direction = self.config.beta, self.config.kl_direction
         logit_scale = self.model.logit_scale.exp()
         loss = sentiment_guided_contrastive_loss(
             video,
             text,
             logit_scale=logit_scale,
             sentiment_logits=sentiment_logits,
-            beta=self.config.beta,
-            kl_direction=self.config.kl_direction,
+            beta=beta,
+            kl_direction=kl_direction,
             anchors=anchors,
+            chunk=chunk,
         )
-        with torch.no_grad(), torch.autocast(video.device.type, enabled=False):
-            weight = negative_weight(
-                sentiment_logits, beta=self.config.beta, kl_direction=self.config.kl_direction, anchors=anchors
-            )
-            is_hit = (video[anchors] @ text.T).argmax(dim=1) == torch.arange(len(video), device=video.device)[anchors]
-            logs = {
-                "logit_scale": logit_scale.detach(),
-                "batch_accuracy": is_hit.float().mean(),
-                "negatives_suppressed": (weight > SUPPRESSED).float().mean(),
-                "alignment": (own_video - own_text).square().sum(dim=-1).mean(),
-            }
+        logs = {
+            "logit_scale": logit_scale.detach(),
+            "batch_accuracy": batch_accuracy(video, text, anchors=anchors, chunk=chunk),
+            "negatives_suppressed": negatives_suppressed(
+                sentiment_logits, beta=beta, kl_direction=kl_direction, anchors=anchors, chunk=chunk
+            ),
+            "alignment": alignment(own_video, own_text),
+            "uniformity_video": uniformity(video),
+            "uniformity_text": uniformity(text),
+        }
         return StepOutput(loss=loss, logs=logs)
 
     def embed(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
@@ -88,6 +97,13 @@ class EmotionClip(Method):
     def embed_text(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
         return self.model.encode_text(batch.token_ids)
 
+    def flops(self, batch: ClipBatch) -> float:
+        video = video_forward_flops(self.config.model, num_frames=batch.frames.shape[1])
+        text = text_forward_flops(self.config.model, length=batch.token_ids.shape[1])
+        return len(batch.ids) * (
+            video * _passes(self.model.vision, self.model.temporal) + text * _passes(self.model.text)
+        )
+
     @torch.no_grad()
     def after_step(self) -> None:
         self.model.logit_scale.clamp_(max=MAX_LOGIT_SCALE)
@@ -97,3 +113,9 @@ def subject_coverage(batch: ClipBatch, config: VideoClipConfig) -> Float[Tensor,
     """The share of each patch that the batch's subjects cover."""
     height, width = batch.frames.shape[-2:]
     return coverage(batch.boxes, height=height, width=width, patch=config.vision.patch_size)
+
+
+def _passes(*parts: nn.Module) -> int:
+    """The forward pass, the one back to the inputs if anything is trained, the one to the weights if matrices are."""
+    trained = [p for part in parts for p in part.parameters() if p.requires_grad]
+    return 1 + bool(trained) + any(p.ndim > 1 for p in trained)

@@ -1,0 +1,42 @@
+"""The arithmetic of EmotionCLIP's network, from its sizes: what a clip costs, whatever computes it.
+
+A product of [n, k] and [k, m] is 2·n·k·m operations. Norms, activations, softmax and additions are not counted, as is
+the custom (Kaplan et al. 2020; PaLM's MFU, Chowdhery et al. 2022): they are memory traffic, not arithmetic.
+"""
+
+from __future__ import annotations
+
+from mien.models.video_clip import VideoClipConfig
+
+
+def video_forward_flops(config: VideoClipConfig, *, num_frames: int) -> float:
+    """Operations to embed one clip."""
+    vision, temporal = config.vision, config.temporal
+    patches = vision.grid**2
+    tokens = patches + 1 + (config.subject != "vanilla")
+    frame = 2.0 * patches * (3 * vision.patch_size**2) * vision.width  # patch embedding
+    frame += vision.layers * block_forward_flops(tokens=tokens, width=vision.width, mlp_width=vision.mlp_width)
+    if config.subject == "saam":  # S V, S∘A times (U V), U V, and Q Kᵀ: two products more than plain attention's
+        masked = config.saam_layers or vision.layers
+        frame += masked * 2 * 2 * tokens**2 * vision.width
+    frame += 2 * vision.width * config.embed_dim  # projection of [cls]
+    over_time = 0.0
+    if temporal.kind == "transformer":
+        over_time = temporal.layers * block_forward_flops(
+            tokens=num_frames, width=config.embed_dim, mlp_width=temporal.mlp_width
+        )
+    return num_frames * frame + over_time
+
+
+def text_forward_flops(config: VideoClipConfig, *, length: int) -> float:
+    """Operations to embed one text of `length` tokens. Causal attention counts in full, as its matrices are."""
+    text = config.text
+    blocks = text.layers * block_forward_flops(tokens=length, width=text.width, mlp_width=text.mlp_width)
+    return blocks + 2 * text.width * config.embed_dim
+
+
+def block_forward_flops(*, tokens: int, width: int, mlp_width: int) -> float:
+    """Operations of one transformer block: queries, keys, values and output; attention; the MLP."""
+    linear = 2 * tokens * width * (4 * width + 2 * mlp_width)
+    attention = 2 * 2 * tokens**2 * width  # Q Kᵀ and its product with V
+    return linear + attention
