@@ -99,7 +99,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         flat = torch.cat([grad.flatten() for grad in bucket])
         dist.all_reduce(flat)
         flat /= world_size()
-        for grad, part in zip(bucket, flat.split([grad.numel() for grad in bucket]), strict=True):
+        for grad, part in zip(bucket, torch.split(flat, [grad.numel() for grad in bucket]), strict=True):
             grad.copy_(part.view_as(grad))
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -19,8 +16,12 @@ from mien import distributed
 from mien.checkpoint import save_checkpoint
 from mien.config import Config
 from mien.methods import Method
+from mien.train.gradient_cache import cached_backward
 from mien.train.metrics import MetricsWriter
+from mien.train.nonfinite import stop_if_not_finite
 from mien.train.optim import OptimConfig, set_learning_rate
+from mien.train.stop_requests import stop_requests
+from mien.train.throughput import Throughput
 from mien.types import ClipBatch, MienError, StepOutput
 
 
@@ -32,7 +33,11 @@ class TrainerConfig(Config):
     batch_size: int = Field(128, gt=0)
     """Clips a step over all processes."""
     accumulate: int = Field(1, gt=0)
-    """Parts in which a batch is computed; a contrastive loss then sees negatives within a part only."""
+    """Parts in which a batch is computed; a contrastive loss then sees negatives within a part only (for the whole
+    batch's, see micro_batch)."""
+    micro_batch: int | None = Field(None, gt=0)
+    """Clips that a process embeds at a time; all at once by default. Less memory, one more forward pass, and the
+    gradients of the whole batch, negatives included (gradient caching)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: int = Field(2, ge=0)
@@ -42,6 +47,15 @@ class TrainerConfig(Config):
     evaluate_every: int = Field(0, ge=0)
     """Steps between evaluations on data.validation; 0 for none."""
     tensorboard: bool = False
+
+    @model_validator(mode="after")
+    def _negatives_exist(self) -> TrainerConfig:
+        if self.batch_size // self.accumulate < 2:
+            raise ValueError(
+                f"batch_size {self.batch_size} in {self.accumulate} parts leaves a clip without others to tell it "
+                "from; raise batch_size or lower accumulate"
+            )
+        return self
 
     def resolve_device(self) -> Literal["cpu", "cuda"]:
         if self.device == "cuda" and not torch.cuda.is_available():
@@ -86,7 +100,7 @@ class Trainer:
         self.device = device
         self.metadata = metadata
         self.step_module: nn.Module = method
-        if distributed.world_size() > 1:
+        if distributed.world_size() > 1 and config.micro_batch is None:  # else it averages gradients itself
             self.step_module = DistributedDataParallel(method)
 
     def fit(
@@ -98,63 +112,69 @@ class Trainer:
         evaluate: Evaluate | None = None,
         on_step: OnStep | None = None,
     ) -> None:
+        throughput = Throughput(device=self.device, precision=self.config.precision)
         with stop_requests() as stop_requested:
-            since, wait_s, steps = time.perf_counter(), 0.0, 0
             for step in range(first_step, self.config.steps):
-                asked = time.perf_counter()
-                parts = [next(batches) for _ in range(self.config.accumulate)]
-                wait_s += time.perf_counter() - asked
+                with throughput.waiting():
+                    parts = [next(batches) for _ in range(self.config.accumulate)]
                 logs = self._step(step, parts)
-                done, steps = step + 1, steps + 1
+                throughput.count(clips=self.config.batch_size, flops=sum(self.method.flops(part) for part in parts))
+                done = step + 1
                 is_last = done == self.config.steps
+                row: dict[str, float] = {}
                 if done % self.config.log_every == 0 or is_last:
-                    elapsed = time.perf_counter() - since
-                    row = self._reduce(logs)
-                    row |= {
-                        "clips_per_s": steps * self.config.batch_size / elapsed,
-                        "data_wait": wait_s / elapsed,
-                    }
+                    row = self._reduce(logs) | throughput.row()
                     metrics.write(done, row)
-                    since, wait_s, steps = time.perf_counter(), 0.0, 0
-                    if on_step:
-                        on_step(done, row)
-                elif on_step:
-                    on_step(done, {})
-                paused = time.perf_counter()
-                if evaluate and self.config.evaluate_every and (done % self.config.evaluate_every == 0 or is_last):
-                    metrics.write(done, self._evaluate(evaluate))
-                stopping = distributed.any_true(stop_requested())
-                if done % self.config.checkpoint_every == 0 or is_last or stopping:
-                    path = self._save(done)
-                    if stopping and not is_last:
-                        raise Interrupted(done, path)
-                since += time.perf_counter() - paused
+                if on_step:
+                    on_step(done, row)
+                with throughput.paused():
+                    if evaluate and self.config.evaluate_every and (done % self.config.evaluate_every == 0 or is_last):
+                        metrics.write(done, self._evaluate(evaluate))
+                    stopping = distributed.any_true(stop_requested())
+                    if done % self.config.checkpoint_every == 0 or is_last or stopping:
+                        path = self._save(done)
+                        if stopping and not is_last:
+                            raise Interrupted(done, path)
 
     def _step(self, step: int, parts: list[ClipBatch]) -> dict[str, Tensor]:
         torch.manual_seed(hash((self.seed, step, distributed.rank())) % 2**63)  # so that resuming needs no RNG state
         self.method.train()
         set_learning_rate(self.optimizer, self.optim, step=step, total_steps=self.config.steps)
-        outputs: list[StepOutput] = []
-        for i, part in enumerate(parts):
-            is_last = i == len(parts) - 1
-            with self._gradients_stay_local(unless=is_last), self._autocast():
-                output: StepOutput = self.step_module(part.to(self.device))
-            if not torch.isfinite(output.loss):
-                raise MienError(
-                    f"the loss is {output.loss.item()} at step {step}; lower optim.lr or look at these clips: "
-                    + ", ".join(part.ids[:8])
-                )
-            with self._gradients_stay_local(unless=is_last):
-                torch.autograd.backward(output.loss / len(parts))
-            outputs.append(output)
+        outputs = [self._backward(part, share=1 / len(parts), is_last=part is parts[-1]) for part in parts]
+        if self.config.micro_batch is not None:
+            distributed.average_gradients(self.method.parameters())
         norm = nn.utils.clip_grad_norm_(self.method.parameters(), self.optim.clip_grad_norm or torch.inf)
-        if not torch.isfinite(norm):
-            raise MienError(f"the gradient is not finite at step {step}; lower optim.lr or use train.precision=float32")
+        losses = torch.stack([output.loss.detach() for output in outputs])
+        stop_if_not_finite(
+            self.run,
+            step=step + 1,
+            losses=losses,
+            grad_norm=norm,
+            lr=self._learning_rate(),
+            ids=[id_ for part in parts for id_ in part.ids],
+        )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.method.after_step()
         logs = {name: torch.stack([o.logs[name].float() for o in outputs]).mean() for name in outputs[0].logs}
-        return {"loss": torch.stack([o.loss.detach() for o in outputs]).mean(), "grad_norm": norm, **logs}
+        return {"loss": losses.mean(), "grad_norm": norm, **logs}
+
+    def _backward(self, part: ClipBatch, *, share: float, is_last: bool) -> StepOutput:
+        """Adds the gradients of `share` times the part's loss."""
+        if self.config.micro_batch is not None:
+            return cached_backward(
+                self.method,
+                part,
+                micro_batch=self.config.micro_batch,
+                device=self.device,
+                autocast=self._autocast,
+                share=share,
+            )
+        with self._gradients_stay_local(unless=is_last):
+            with self._autocast():
+                output: StepOutput = self.step_module(part.to(self.device))
+            torch.autograd.backward(output.loss * share)
+        return output
 
     def _gradients_stay_local(self, *, unless: bool) -> contextlib.AbstractContextManager:
         """DDP exchanges gradients once a step, with the last part's."""
@@ -168,7 +188,10 @@ class Trainer:
 
     def _reduce(self, logs: dict[str, Tensor]) -> dict[str, float]:
         row = {name: distributed.mean(value) for name, value in logs.items()}
-        return row | {"lr": max(group["lr"] for group in self.optimizer.param_groups)}
+        return row | {"lr": self._learning_rate()}
+
+    def _learning_rate(self) -> float:
+        return max(group["lr"] for group in self.optimizer.param_groups)
 
     def _evaluate(self, evaluate: Evaluate) -> dict[str, float]:
         self.method.eval()
@@ -176,37 +199,21 @@ class Trainer:
             return {f"eval/{name}": value for name, value in evaluate(self.method).items()}
 
     def _save(self, step: int) -> Path:
+        """Writes the checkpoint of `step`. Raises MienError on every process if it could not be written."""
         folder = self.run / "checkpoints"
-        path = folder / f"step-{step:08d}"
+        failure: MienError | None = None
         if distributed.is_main():
-            save_checkpoint(
-                folder,
-                step=step,
-                model=self.method,
-                state={"optimizer": self.optimizer.state_dict(), "step": step, "clips": self.metadata["clips"]},
-                metadata=self.metadata,
-                keep_last=self.config.keep_last,
-            )
-        distributed.barrier()
-        return path
-
-
-@contextlib.contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turns the first Ctrl-C or SIGTERM into a question the loop asks between steps; the second acts as usual."""
-    requested: list[int] = []
-    previous: dict[int, Any] = {}
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        requested.append(number)
-        for n, handler in previous.items():
-            signal.signal(n, handler)
-
-    with contextlib.suppress(ValueError):  # not in the main thread: no signals to catch
-        for wanted in (signal.SIGINT, signal.SIGTERM):
-            previous[wanted] = signal.signal(wanted, remember)
-    try:
-        yield lambda: bool(requested)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+            try:
+                save_checkpoint(
+                    folder,
+                    step=step,
+                    model=self.method,
+                    state={"optimizer": self.optimizer.state_dict(), "step": step, "clips": self.metadata["clips"]},
+                    metadata=self.metadata,
+                    keep_last=self.config.keep_last,
+                )
+            except MienError as error:
+                failure = error  # raised below: the others wait for news
+        if distributed.any_true(failure is not None):
+            raise failure or MienError(f"process 0 could not write the checkpoint of step {step}; see its message")
+        return folder / f"step-{step:08d}"
