@@ -82,7 +82,7 @@ def crop_frame(frame: UInt8[np.ndarray, "h w 3"], crop: Crop, *, size: int) -> U
     square = frame[y : y + side, x : x + side]
     if side != size:
         square = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
-    return square[:, ::-1] if crop.flip else square
+    return cv2.flip(square, 1) if crop.flip else square
 
 
 def crop_boxes_with(boxes: Float[Tensor, "*n 4"], crop: Crop, *, size: int) -> Float[Tensor, "*n 4"]:

@@ -29,7 +29,7 @@ def dataset(store: Store, *, subject: str = "all", augment: Augment | None = Non
 
 
 def same(a: Sample, b: Sample) -> bool:
-    return np.array_equal(a.frames, b.frames) and all(torch.equal(x, y) for x, y in zip(a.boxes, b.boxes, strict=True))
+    return torch.equal(a.frames, b.frames) and all(torch.equal(x, y) for x, y in zip(a.boxes, b.boxes, strict=True))
 
 
 def test_boxes_lie_on_the_persons_after_crop_resize_and_flip(store: Store) -> None:
@@ -38,9 +38,9 @@ def test_boxes_lie_on_the_persons_after_crop_resize_and_flip(store: Store) -> No
         for epoch in range(8):
             sample = data[epoch, 0]
             for frame, boxes in zip(sample.frames, sample.boxes, strict=True):
-                bright = frame.min(axis=0) > 190  # the speaker is white, the rest is darker
+                bright = frame.amin(dim=0) > 190  # the speaker is white, the rest is darker
                 x0, y0, x1, y1 = boxes[0].tolist()
-                rows, columns = np.nonzero(bright)
+                rows, columns = bright.nonzero(as_tuple=True)
                 assert abs(rows.min() - y0) <= 1.5
                 assert abs(rows.max() + 1 - y1) <= 1.5
                 assert abs(columns.min() - x0) <= 1.5
@@ -94,6 +94,22 @@ def test_batch_pads_boxes_with_empty_ones_and_texts_with_the_end_token(store: St
     assert batch.boxes[1, :, 1].eq(0).all()
     assert batch.token_ids[:, -1].eq(49407).all()
     assert batch.ids == ("train/0#0", "train/0#1")
+
+
+def test_batch_is_the_memory_that_its_samples_were_read_into(store: Store) -> None:
+    samples = dataset(store).__getitems__([(0, 3), (0, 1), (2, 5)])
+    batch = collate(samples, tokenizer=None, context_length=77)
+    assert batch.frames.data_ptr() == samples[0].frames.data_ptr()
+    assert all(torch.equal(own, sample.frames) for own, sample in zip(batch.frames, samples, strict=True))
+    assert same(samples[1], dataset(store)[0, 1])
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2], [0, 1], [0, 0, 1]])
+def test_samples_that_do_not_fill_one_memory_in_order_are_copied(store: Store, order: list[int]) -> None:
+    read = dataset(store).__getitems__([(0, 3), (0, 1), (2, 5)])
+    samples = [read[i] for i in order]
+    batch = collate(samples, tokenizer=None, context_length=77)
+    assert all(torch.equal(own, sample.frames) for own, sample in zip(batch.frames, samples, strict=True))
 
 
 def test_filter_keeps_by_name_and_by_neutrality(store: Store) -> None:
