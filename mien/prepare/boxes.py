@@ -13,13 +13,11 @@ from mien.config import Config
 from mien.data.tables import NO_BOXES
 from mien.media.frames import FrameReader
 from mien.perception.detector import Detector
-from mien.perception.keyframes import find_key_frames
-from mien.perception.shots import overview
-from mien.perception.tracking import KeyFrame, track_shots
+from mien.perception.tracking import track_shots
+from mien.prepare.looking import look_at_key_frames
 from mien.prepare.sidecar import boxes_at, read_sidecar
 from mien.types import BoxTable, MienError
 
-THUMBNAIL = 32  # pixels of the short side: libjpeg decodes 256 to it at an eighth, fastest of all
 LONGEST_MISS_S = 2.0  # a person not found for so long is taken to have stayed
 
 
@@ -47,26 +45,12 @@ def detect_boxes(
 ) -> BoxTable:
     """The persons that `detector` finds in a video's stored pictures, numbered through the video.
 
-    It looks at key frames: the ends of each shot, pictures `settings.every` apart at most, and as many between as it
-    takes to know who was where (mien.perception.keyframes). Boxes scored below the threshold serve to follow persons.
+    It looks at key frames, `settings.every` apart at most. Boxes scored below the threshold serve to follow persons.
     """
     if detector.finds != "persons":
         raise MienError(f"{detector.id} finds {detector.finds}, not persons; take centernet, or --faces for faces")
     min_score = detector.threshold if settings.min_score is None else settings.min_score
-    video = overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader)))
-    shots: list[list[KeyFrame]] = []
-    for shot in video.shots:
-        shots.append([])
-        keys = find_key_frames(
-            shot,
-            lambda i: detector.detect(reader.decode(i)[None])[0],
-            sketches=video.sketches,
-            every=settings.every,
-            min_score=min_score,
-        )
-        for key in keys:
-            shots[-1].append(key)
-            on_fraction((key.frame + 1) / len(reader))
+    shots = look_at_key_frames(reader, detector, every=settings.every, min_score=min_score, on_fraction=on_fraction)
     max_gap = round(LONGEST_MISS_S * reader.info.fps)
     return _to_source(track_shots(shots, max_gap=max_gap, min_score=min_score), reader)
 

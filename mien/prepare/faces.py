@@ -13,13 +13,10 @@ from mien.config import Config
 from mien.media.frames import FrameReader
 from mien.perception.detector import Detector
 from mien.perception.faces import face_table
-from mien.perception.keyframes import find_key_frames
-from mien.perception.shots import overview
 from mien.perception.speaking import MIN_CONFIDENCE, frames_to_watch, speaking_rows, watch_mouths
-from mien.perception.tracking import KeyFrame
+from mien.prepare.looking import look_at_key_frames
 from mien.types import BoxTable, FaceTable, MienError, Sentence
 
-THUMBNAIL = 32  # pixels of the short side: libjpeg decodes 256 to it at an eighth, fastest of all
 LONGEST_MISS_S = 0.5  # a face not found for so long is taken to have stayed; heads turn away sooner than persons go
 
 
@@ -49,19 +46,7 @@ def detect_faces(
     if detector.finds != "faces":
         raise MienError(f"{detector.id} finds {detector.finds}, not faces; take centerface")
     min_score = detector.threshold if settings.min_score is None else settings.min_score
-    video = overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader)))
-    shots: list[list[KeyFrame]] = []
-    for shot in video.shots:
-        shots.append([])
-        for key in find_key_frames(
-            shot,
-            lambda i: detector.detect(reader.decode(i)[None])[0],
-            sketches=video.sketches,
-            every=settings.every,
-            min_score=min_score,
-        ):
-            shots[-1].append(key)
-            on_fraction((key.frame + 1) / len(reader))
+    shots = look_at_key_frames(reader, detector, every=settings.every, min_score=min_score, on_fraction=on_fraction)
     info = reader.info
     return face_table(
         shots,
