@@ -69,6 +69,15 @@ class VideoClip(nn.Module):
         self.text = TextTransformer(config.text, embed_dim=config.embed_dim, checkpointing=checkpointing)
         self.logit_scale = nn.Parameter(torch.tensor(INITIAL_LOGIT_SCALE))  # ln of the multiplier 1/τ
 
+    def compile_towers(self, *, backend: str = "inductor") -> None:
+        """From now on the transformers run as torch.compile makes them, each without a break in its graph.
+
+        Weights, their names and, within rounding, results stay. Texts of changing length compile twice at most. Dropout
+        draws other random numbers than without, though the same ones each time.
+        """
+        for tower in (self.vision.transformer, self.temporal, self.text.transformer):
+            tower.compile(fullgraph=True, backend=backend)
+
     def encode_frames(
         self, frames: Float[Tensor, "n 3 h w"], coverage: Float[Tensor, "n gh gw"]
     ) -> Float[Tensor, "n e"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -45,6 +45,10 @@ class OptimConfig(Config):
     warmup_steps: int = Field(500, ge=0)
     final_lr: float = Field(0.0, ge=0)
     clip_grad_norm: float | None = Field(1.0, gt=0)
+    """Over the parameters that are trained."""
+    train: Literal["all", "gains_and_biases"] = "all"
+    """`gains_and_biases` leaves all other weights, and the logit scale, as they are: what the published rate of 1e-8
+    comes to, without computing their gradients. Start from pre-trained weights then."""
 
     @model_validator(mode="before")
     @classmethod
@@ -56,13 +60,28 @@ class OptimConfig(Config):
         return PRESETS[data["preset"]] | {key: value for key, value in data.items() if key != "preset"}
 
 
+def freeze_untrained(config: OptimConfig, model: nn.Module) -> None:
+    """Takes the weights that `config.train` leaves out from training, so that nothing computes their gradients.
+
+    A third of a step's arithmetic is gradients of weights. Gradients still flow through all layers, down to the first
+    gain, so the other two thirds stay.
+    """
+    if config.train == "gains_and_biases":
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(_is_gain_or_bias(name, parameter))
+
+
+def _is_gain_or_bias(name: str, parameter: nn.Parameter) -> bool:
+    """As published: fewer than two dimensions, the logit scale aside."""
+    return parameter.ndim < 2 and not name.endswith("logit_scale")
+
+
 def build_optimizer(config: OptimConfig, model: nn.Module) -> torch.optim.AdamW:
-    """AdamW over three groups: weights, gains and biases, the logit scale."""
+    """AdamW over three groups, of those parameters that are trained: weights, gains and biases, the logit scale."""
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    is_scale = [name.endswith("logit_scale") for name, _ in named]
-    weights = [p for (_, p), scale in zip(named, is_scale, strict=True) if p.ndim >= 2 and not scale]
-    gains = [p for (_, p), scale in zip(named, is_scale, strict=True) if p.ndim < 2 and not scale]
-    scales = [p for (_, p), scale in zip(named, is_scale, strict=True) if scale]
+    gains = [p for name, p in named if _is_gain_or_bias(name, p)]
+    scales = [p for name, p in named if name.endswith("logit_scale")]
+    weights = [p for name, p in named if p.ndim >= 2 and not name.endswith("logit_scale")]
     groups = [
         {"params": weights, "lr": config.lr, "weight_decay": config.weight_decay},
         {"params": gains, "lr": config.lr_gains_and_biases or config.lr, "weight_decay": 0.0},

@@ -25,7 +25,7 @@ from mien.methods import EmotionClip, Method, MethodConfig
 from mien.models.weights import load_matching
 from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
-from mien.train.optim import OptimConfig, build_optimizer
+from mien.train.optim import OptimConfig, build_optimizer, freeze_untrained
 from mien.train.trainer import Evaluate, OnStep, Trainer, TrainerConfig
 from mien.types import Clip, MienError
 
@@ -54,6 +54,9 @@ class RunConfig(Config):
     data: DataConfig
     optim: OptimConfig = OptimConfig()
     train: TrainerConfig = TrainerConfig()
+    compile: bool = False
+    """Have torch.compile make the towers' code: a minute or two before the first step, fewer passes over memory after
+    it. Results are the same within rounding."""
     weights_license: str = "unknown"
     trained_on: str = "unknown"
 
@@ -112,6 +115,9 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             rank=distributed.rank(),
             world_size=distributed.world_size(),
         )
+        freeze_untrained(config.optim, method)
+        if config.compile:
+            method.model.compile_towers()
         optimizer = build_optimizer(config.optim, method)
         first_step, fresh = _restore(config, run, method, optimizer, clips=digest(clips))
         context_length = config.method.model.text.context_length
@@ -146,6 +152,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
                 collate=collate_batch,
                 first_step=first_step,
                 workers=config.train.workers,
+                pin_memory=device != "cpu",
             ),
             first_step=first_step,
             metrics=MetricsWriter(run, first_step=first_step, tensorboard=config.train.tensorboard)

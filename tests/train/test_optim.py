@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiny import CONFIG, random_batch
 from torch import nn
 
 from mien.methods import EmotionClipConfig
 from mien.models.video_clip import VideoClipConfig
-from mien.train.optim import OptimConfig, build_optimizer, learning_rate, set_learning_rate
+from mien.train.optim import OptimConfig, build_optimizer, freeze_untrained, learning_rate, set_learning_rate
 
 PAPER = OptimConfig.model_validate({"preset": "paper"})
 
@@ -75,3 +76,36 @@ def test_schedule_ends_at_the_final_rate_and_keeps_the_groups_apart() -> None:
 
 def test_no_warm_up_starts_at_the_peak() -> None:
     assert learning_rate(0.1, OptimConfig(warmup_steps=0), step=0, total_steps=10) == pytest.approx(0.1)
+
+
+def test_only_gains_and_biases_get_gradients_where_only_they_are_trained() -> None:
+    method = CONFIG.build()
+    freeze_untrained(OptimConfig(train="gains_and_biases"), method)
+    method(random_batch()).loss.backward()
+    has_gradient = {name for name, p in method.named_parameters() if p.grad is not None}
+    assert has_gradient == {n for n, p in method.named_parameters() if p.ndim < 2 and not n.endswith("logit_scale")}
+    assert "model.vision.transformer.blocks.0.norm1.weight" in has_gradient
+    optimizer = build_optimizer(OptimConfig(train="gains_and_biases"), method)
+    assert [len(group["params"]) for group in optimizer.param_groups] == [len(has_gradient)]
+
+
+def test_frozen_weights_train_as_weights_with_a_rate_of_zero() -> None:
+    def losses(config: OptimConfig) -> list[float]:
+        torch.manual_seed(0)
+        method = CONFIG.build()
+        freeze_untrained(config, method)
+        optimizer = build_optimizer(config, method)
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-2 if all(p.ndim == 1 for p in group["params"]) else 0.0
+        values = []
+        for step in range(12):
+            loss = method(random_batch(seed=step % 3)).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            values.append(loss.item())
+        return values
+
+    frozen = losses(OptimConfig(train="gains_and_biases"))
+    assert frozen == pytest.approx(losses(OptimConfig(train="all")), rel=1e-6)
+    assert sum(frozen[-3:]) < sum(frozen[:3])

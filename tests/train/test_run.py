@@ -239,7 +239,28 @@ def test_training_in_a_thread_works_without_signals(store: Path, tmp_path: Path)
     assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
-def _train_as_rank(rank: int, world_size: int, port: int, store: Path, run: Path) -> None:
+def _only_gains_and_biases(config: RunConfig) -> RunConfig:
+    return config.model_copy(update={"optim": config.optim.model_copy(update={"train": "gains_and_biases"})})
+
+
+def test_run_of_gains_and_biases_leaves_the_weights_and_resumes_bitwise(store: Path, tmp_path: Path) -> None:
+    def press(step: int, row: dict[str, float]) -> None:
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    train(config(store, steps=0), tmp_path / "untrained")
+    train(_only_gains_and_biases(config(store)), tmp_path / "whole")
+    before, after = weights(tmp_path / "untrained"), weights(tmp_path / "whole")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert {after[name].ndim for name in changed} == {1}
+    with pytest.raises(Interrupted):
+        train(_only_gains_and_biases(config(store)), tmp_path / "cut", on_step=press)
+    train(_only_gains_and_biases(config(store)), tmp_path / "cut")
+    assert_same_weights(tmp_path / "whole", tmp_path / "cut")
+
+
+def _train_as_rank(rank: int, world_size: int, port: int, store: Path, run: Path, train_what: str = "all") -> None:
     import os
 
     os.environ |= {
@@ -250,7 +271,8 @@ def _train_as_rank(rank: int, world_size: int, port: int, store: Path, run: Path
         "MASTER_PORT": str(port),
     }
     torch.set_num_threads(1)
-    train(_without_dropout(store), run)
+    settings = _without_dropout(store)
+    train(settings if train_what == "all" else _only_gains_and_biases(settings), run)
 
 
 def _without_dropout(store: Path) -> RunConfig:
@@ -265,3 +287,10 @@ def test_two_and_four_processes_have_the_losses_of_one(store: Path, tmp_path: Pa
     for ranks in (2, 4):
         mp.spawn(_train_as_rank, args=(ranks, 29600 + ranks, store, tmp_path / str(ranks)), nprocs=ranks)
         assert losses(tmp_path / str(ranks)) == pytest.approx(losses(tmp_path / "1"), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_train_gains_and_biases_as_one_does(store: Path, tmp_path: Path) -> None:
+    train(_only_gains_and_biases(_without_dropout(store)), tmp_path / "1")
+    mp.spawn(_train_as_rank, args=(2, 29612, store, tmp_path / "2", "gains_and_biases"), nprocs=2)
+    assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), rel=1e-4)
