@@ -35,6 +35,22 @@ def compute(world_size: int) -> dict[str, Any]:
     }
 
 
+def averaged(rank: int) -> list[Any]:
+    """Gradients of several shapes and dtypes, some not laid out in rows, in buckets of 8 numbers."""
+    distributed.BUCKET = 8
+    made: list[tuple[Any, torch.dtype]] = [
+        ((5,), torch.float32), ((3, 4), torch.float32), ((), torch.float64), ((2, 2), torch.float32),
+    ]  # fmt: skip
+    parameters = [torch.nn.Parameter(torch.zeros(shape, dtype=dtype)) for shape, dtype in made]
+    for number, parameter in enumerate(parameters):
+        parameter.grad = torch.full_like(parameter, 10.0 * number + rank)
+    parameters[1].grad = (torch.arange(12.0).reshape(4, 3) + rank).T
+    untouched = torch.nn.Parameter(torch.zeros(2))
+    distributed.average_gradients([*parameters, untouched])
+    assert untouched.grad is None
+    return [p.grad.tolist() for p in parameters if p.grad is not None]
+
+
 def worker(rank: int, world_size: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
@@ -43,6 +59,9 @@ def worker(rank: int, world_size: int, folder: str) -> None:
         result["any"] = distributed.any_true(rank == world_size - 1), distributed.any_true(False)
         rows = distributed.gather(torch.full((2, 3), float(rank)))
         result["gathered"] = rows[:, 0].tolist()
+        result["largest"] = distributed.largest(torch.tensor(float(rank)))
+        result["collected"] = distributed.collect({"rank": rank, "names": ["a"] * rank})
+        result["averaged"] = averaged(rank)
         result["own"] = rows[distributed.own_rows(2), 0].tolist()
         torch.save(result, f"{folder}/{rank}.pt")
     finally:
@@ -64,6 +83,15 @@ def test_processes_together_equal_one(world_size: int, tmp_path: Path) -> None:
             torch.testing.assert_close(found["gradients"][name], gradient, atol=1e-6 * largest, rtol=0, msg=name)
         assert found["any"] == (True, False)
         assert found["gathered"] == [float(r) for r in range(world_size) for _ in range(2)]
+        assert found["largest"] == world_size - 1
+        assert found["collected"] == [{"rank": r, "names": ["a"] * r} for r in range(world_size)]
+        middle = (world_size - 1) / 2
+        assert found["averaged"] == [
+            [middle] * 5,
+            (torch.arange(12.0).reshape(4, 3) + middle).T.tolist(),
+            20 + middle,
+            [[30 + middle] * 2] * 2,
+        ]
         assert found["own"] == [float(rank)] * 2
 
 
@@ -74,6 +102,12 @@ def test_one_process_needs_no_group() -> None:
     assert (distributed.rank(), distributed.world_size(), distributed.is_main()) == (0, 1, True)
     assert distributed.mean(torch.tensor(1.5)) == 1.5
     assert distributed.any_true(True)
+    assert distributed.largest(2) == 2.0
+    assert distributed.collect("x") == ["x"]
+    parameter = torch.nn.Parameter(torch.ones(2))
+    parameter.grad = torch.full((2,), 3.0)
+    distributed.average_gradients([parameter])
+    assert parameter.grad.tolist() == [3.0, 3.0]
     distributed.barrier()
 
 
