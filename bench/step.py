@@ -1,0 +1,176 @@
+"""A training step on the CPU against the same network written with nn.MultiheadAttention: seconds, and what each part
+of the difference buys; as JSON.
+
+    python bench/step.py                               # ViT-B/32, four clips of eight frames: two minutes of one core
+    python bench/step.py --preset ViT-B/16 --clips 1
+
+The baseline has the same sizes and arithmetic: towers as OpenCLIP writes them (`nn.MultiheadAttention`, sequence first,
+a mask of numbers for the text), texts padded to 77 tokens, pixels normalised before the step, every weight's gradient,
+AdamW in a loop over parameters. Then, one after the other: our towers; texts as long as the batch's longest; AdamW
+fused; and gains and biases alone trained. `predicted` is the ratio to the baseline by arithmetic alone (matrix products
+forward, for the inputs' and for the weights' gradients), where writing it otherwise or fusing AdamW buys nothing.
+
+All take turns in one process. Times are its CPU seconds, of one thread by default, so that neighbours count little: the
+least of `--rounds`, each after a step that does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mien.methods import EmotionClipConfig
+from mien.methods.flops import text_forward_flops, video_forward_flops
+from mien.models.transformer import Transformer
+from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.train.optim import OptimConfig, build_optimizer, freeze_untrained
+from mien.types import ClipBatch
+
+CONTEXT, TOKENS, NUM_FRAMES, END = 77, 16, 8, 49407
+"""Sixteen tokens: the longest of a batch of utterances, which have about ten words."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="ViT-B/32")
+    parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    config = EmotionClipConfig(model=VideoClipConfig.model_validate({"preset": args.preset}))
+    variants = {
+        "baseline": Variant(written="torch", tokens=CONTEXT, fused=False, train="all"),
+        "our towers": Variant(written="mien", tokens=CONTEXT, fused=False, train="all"),
+        "text trimmed": Variant(written="mien", tokens=TOKENS, fused=False, train="all"),
+        "AdamW fused": Variant(written="mien", tokens=TOKENS, fused=True, train="all"),
+        "gains and biases": Variant(written="mien", tokens=TOKENS, fused=True, train="gains_and_biases"),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(args.rounds):
+        for name, variant in variants.items():  # one at a time: each holds weights, gradients and moments
+            seconds[name].append(time_step(build_step(config, variant, clips=args.clips)))
+    least = {name: min(values) for name, values in seconds.items()}
+    baseline_flops = step_flops(config.model, variants["baseline"])
+    for name, variant in variants.items():
+        row = {
+            "step": name,
+            "cpu_s": round(least[name], 2),
+            "measured": round(least["baseline"] / least[name], 2),
+            "predicted": round(baseline_flops / step_flops(config.model, variant), 2),
+            "gflops_per_s": round(args.clips * step_flops(config.model, variant) / least[name] / 1e9),
+        }
+        print(json.dumps(row), flush=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way of doing the step."""
+
+    written: str
+    tokens: int
+    fused: bool
+    train: str
+
+
+def time_step(step: Callable[[], object]) -> float:
+    step()
+    begin = time.process_time()
+    step()
+    return time.process_time() - begin
+
+
+def build_step(config: EmotionClipConfig, variant: Variant, *, clips: int) -> Callable[[], object]:
+    torch.manual_seed(0)
+    method = config.build()
+    if variant.written == "torch":
+        written_with_multihead_attention(method.model)
+    optim = OptimConfig.model_validate({"preset": "paper", "train": variant.train})
+    freeze_untrained(optim, method)
+    optimizer = build_optimizer(optim, method)
+    if not variant.fused:
+        groups = [{k: g[k] for k in ("params", "lr", "weight_decay")} for g in optimizer.param_groups]
+        optimizer = torch.optim.AdamW(groups, betas=optim.betas, eps=optim.eps, foreach=False)
+    batch = random_batch(clips, config.model.vision.image_size, tokens=variant.tokens)
+
+    def step() -> None:
+        method(batch).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+def random_batch(clips: int, size: int, *, tokens: int) -> ClipBatch:
+    generator = torch.Generator().manual_seed(0)
+    token_ids = torch.full((clips, tokens), END)
+    token_ids[:, : TOKENS - 1] = torch.randint(0, END - 1, (clips, TOKENS - 1), generator=generator)
+    return ClipBatch(
+        frames=torch.randint(0, 256, (clips, NUM_FRAMES, 3, size, size), dtype=torch.uint8, generator=generator),
+        boxes=torch.tensor([0.2, 0.2, 0.7, 0.9]).mul(size).expand(clips, NUM_FRAMES, 1, 4),
+        token_ids=token_ids,
+        sentiment_logits=torch.randn(clips, 7, generator=generator),
+        ids=tuple(str(i) for i in range(clips)),
+    )
+
+
+# ── the baseline ─────────────────────────────────────────────────────────────────────────────────
+
+
+def written_with_multihead_attention(model: VideoClip) -> None:
+    """Puts towers of the usual writing in place of ours; the rest of the network is the same."""
+    model.vision.transformer = usual_tower(model.vision.transformer, causal=False)
+    model.text.transformer = usual_tower(model.text.transformer, causal=True)
+
+
+def usual_tower(tower: Transformer, *, causal: bool) -> UsualTower:
+    first = tower.blocks[0]
+    sizes = (first.attention.out.in_features, first.attention.heads, first.mlp.up.out_features)
+    return UsualTower([UsualBlock(*sizes) for _ in tower.blocks], causal=causal)
+
+
+class UsualTower(nn.Module):
+    def __init__(self, blocks: list[UsualBlock], *, causal: bool) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.causal = causal
+
+    def forward(self, tokens: Tensor, *, attend: object) -> Tensor:
+        tokens = tokens.permute(1, 0, 2)  # b n d -> n b d
+        mask = torch.full((len(tokens), len(tokens)), -torch.inf).triu(1) if self.causal else None
+        for block in self.blocks:
+            tokens = block(tokens, mask)
+        return tokens.permute(1, 0, 2)
+
+
+class UsualBlock(nn.Module):
+    def __init__(self, width: int, heads: int, mlp_width: int) -> None:
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = nn.MultiheadAttention(width, heads)
+        self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width))
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        normed = self.ln_1(x)
+        x = x + self.attn(normed, normed, normed, need_weights=False, attn_mask=mask)[0]
+        return x + self.mlp(self.ln_2(x))
+
+
+# ── the arithmetic ───────────────────────────────────────────────────────────────────────────────
+
+
+def step_flops(config: VideoClipConfig, variant: Variant) -> float:
+    """Of one clip: forward, and as much again for each of the inputs' and the weights' gradients."""
+    passes = 3 if variant.train == "all" else 2
+    video = video_forward_flops(config, num_frames=NUM_FRAMES)
+    return passes * (video + text_forward_flops(config, length=variant.tokens))
+
+
+if __name__ == "__main__":
+    main()
