@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from largest_tensor import LargestTensor
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from mien.losses import (
     KL_FLOOR,
@@ -265,24 +265,12 @@ def test_chunks_without_gradients_give_the_value_alone() -> None:
 
 def test_largest_matrix_of_a_chunked_loss_is_chunk_by_batch() -> None:
     """Every tensor that is made while the loss and its gradients are computed, whoever makes it."""
-
-    class Sizes(TorchDispatchMode):
-        largest = 0
-
-        def __torch_dispatch__(
-            self, func: object, types: object, args: tuple = (), kwargs: dict | None = None
-        ) -> object:
-            result = func(*args, **(kwargs or {}))  # type: ignore[operator]
-            made = result if isinstance(result, tuple | list) else (result,)
-            self.largest = max([self.largest, *(x.numel() for x in made if isinstance(x, Tensor))])
-            return result
-
     largest = []
     for chunk in (None, 8):
         video, text, logits = (x.requires_grad_() for x in embeddings(batch=64, width=4))
-        with Sizes() as sizes:
+        with LargestTensor() as seen:
             snce(video, text, logits.detach(), chunk=chunk).backward()
-        largest.append(sizes.largest)
+        largest.append(seen.size)
     assert largest == [64 * 64, 8 * 64]
 
 

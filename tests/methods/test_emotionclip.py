@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from largest_tensor import LargestTensor
 from tiny import CONFIG, random_batch
 
 from mien.losses import info_nce_loss, sentiment_guided_contrastive_loss
@@ -37,6 +38,28 @@ def test_beta_zero_is_clips_loss() -> None:
     assert output.logs["negatives_suppressed"] == 0
 
 
+@pytest.mark.parametrize(("loss_chunk", "largest"), [(None, 64 * 64), (4, 64 * 63 // 2)])
+def test_chunked_objective_makes_no_matrix_of_the_batch_with_itself(loss_chunk: int | None, largest: int) -> None:
+    """Loss, gradients and logs of 64 clips; what is left is uniformity's pairs, of 1,024 embeddings at most."""
+    method = CONFIG.model_copy(update={"loss_chunk": loss_chunk}).build()
+    embeddings = {name: x.detach() for name, x in method.embeddings(random_batch(64)).items()}
+    embeddings["video"].requires_grad_()
+    with LargestTensor() as seen:
+        method.objective(embeddings).loss.backward()
+    assert seen.size == largest
+
+
+@pytest.mark.parametrize("loss_chunk", [1, 3, 8])
+def test_chunks_change_neither_loss_nor_logs(method: EmotionClip, loss_chunk: int) -> None:
+    chunked = CONFIG.model_copy(update={"loss_chunk": loss_chunk}).build()
+    chunked.load_state_dict(method.state_dict())
+    found, expected = chunked(random_batch()), method(random_batch())
+    torch.testing.assert_close(found.loss, expected.loss)
+    assert found.logs.keys() == expected.logs.keys()
+    for name, value in expected.logs.items():
+        torch.testing.assert_close(found.logs[name], value, msg=name)
+
+
 def test_logs_are_detached_and_within_bounds(method: EmotionClip) -> None:
     logs = method(random_batch()).logs
     assert not any(value.requires_grad for value in logs.values())
@@ -44,6 +67,8 @@ def test_logs_are_detached_and_within_bounds(method: EmotionClip) -> None:
     assert 0 <= logs["batch_accuracy"] <= 1
     assert 0 <= logs["negatives_suppressed"] < 1
     assert 0 <= logs["alignment"] <= 4
+    assert -8 <= logs["uniformity_video"] <= 0
+    assert -8 <= logs["uniformity_text"] <= 0
 
 
 def test_equal_sentiments_suppress_all_negatives(method: EmotionClip) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import CONFIG, random_batch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # in the spawned processes too
+from tiny import CONFIG, part_of, random_batch
+
+from mien import distributed
 from mien.methods import EmotionClipConfig
-from mien.train.metrics import MetricsWriter, read_metrics
+from mien.train.metrics import MetricsWriter, NoMetrics, read_metrics
 from mien.train.optim import OptimConfig, build_optimizer
 from mien.train.throughput import Throughput, peak_memory_gib, peak_tflops
 from mien.train.trainer import Trainer, TrainerConfig
@@ -44,12 +50,15 @@ def fit(run: Path, method_config: EmotionClipConfig = CONFIG, *, parts: int = 1,
         metadata={"clips": "some"},
     )
     run.mkdir(exist_ok=True)
-    trainer.fit(batches(8 // parts), first_step=0, metrics=MetricsWriter(run, first_step=0))
+    metrics = MetricsWriter(run, first_step=0) if distributed.is_main() else NoMetrics()
+    trainer.fit(batches(8 // parts), first_step=0, metrics=metrics)
     return read_metrics(run / "metrics.jsonl")
 
 
 def batches(size: int) -> Iterator[ClipBatch]:
-    return (random_batch(size, seed=seed) for seed in itertools.count())
+    """This process's parts of random batches."""
+    own = distributed.own_rows(size // distributed.world_size())
+    return (part_of(random_batch(size, seed=seed), own) for seed in itertools.count())
 
 
 def losses(rows: list[dict]) -> list[float]:
@@ -73,6 +82,31 @@ def test_accumulated_parts_may_be_embedded_in_micro_batches_too(tmp_path: Path) 
     plain, cached = fit(tmp_path / "a", parts=2), fit(tmp_path / "b", parts=2, micro_batch=3)
     assert losses(cached) == pytest.approx(losses(plain), rel=1e-3)
     assert abs(losses(plain)[0] - GOLDEN[0]) > 0.01  # negatives within a part only
+
+
+def fit_as_rank(rank: int, world_size: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
+    try:
+        fit(folder / "plain")
+        fit(folder / "cached", CONFIG.model_copy(update={"loss_chunk": 1}), micro_batch=1)
+        fit(folder / "parts", parts=2, micro_batch=1)
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_processes_with_and_without_micro_batches_have_the_losses_of_one(world_size: int, tmp_path: Path) -> None:
+    mp.spawn(fit_as_rank, args=(world_size, tmp_path), nprocs=world_size)
+    rows = {name: read_metrics(tmp_path / name / "metrics.jsonl") for name in ("plain", "cached", "parts")}
+    assert losses(rows["plain"]) == pytest.approx(GOLDEN, rel=1e-3)
+    assert losses(rows["cached"]) == pytest.approx(GOLDEN, rel=1e-3)
+    assert losses(rows["parts"]) == pytest.approx(losses(fit(tmp_path / "one", parts=2)), rel=1e-3)
+    one = fit(tmp_path / "again", steps=1)[0]
+    of_the_batch = set(one) - {"clips_per_s", "data_wait", "model_tflops_per_s", "peak_memory_gib"}
+    for name in of_the_batch:
+        assert rows["cached"][0][name] == pytest.approx(one[name], rel=1e-4), name
 
 
 def test_row_says_how_fast_and_how_well(tmp_path: Path) -> None:
