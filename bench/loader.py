@@ -9,6 +9,8 @@ are cropped anew in every frame; pixels are normalised frame by frame in float32
 `load_for_training` without workers. What it leaves to the device (pixels normalised, boxes to patches) is in
 `ratio_with_device_work`, done on the same core.
 
+Our store has a thousand videos, of which the next sample's is seldom one that is open, as in training on a corpus.
+
 The two take turns in one process, `--rounds` times, in its CPU seconds. JPEGs have quality 90 on both sides.
 """
 
@@ -18,6 +20,7 @@ import argparse
 import functools
 import io
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +53,7 @@ TEXT = "I never thought that I would see you here again."
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--video", type=Path, help="whose pictures to use; drawn ones by default")
+    parser.add_argument("--videos", type=int, default=1000, help="so many files of the same pictures, each opened anew")
     parser.add_argument("--clips", type=int, default=32, help="clips a round")
     parser.add_argument("--rounds", type=int, default=4)
     args = parser.parse_args()
@@ -58,17 +62,23 @@ def main() -> None:
     for width, height in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             measured = compare(
-                Path(folder), args.video, width=width, height=height, clips=args.clips, rounds=args.rounds
+                Path(folder),
+                args.video,
+                width=width,
+                height=height,
+                videos=args.videos,
+                clips=args.clips,
+                rounds=args.rounds,
             )
         print(json.dumps({"source": f"{width}x{height}", **measured}), flush=True)
 
 
 def compare(
-    folder: Path, video: Path | None, *, width: int, height: int, clips: int, rounds: int
+    folder: Path, video: Path | None, *, width: int, height: int, videos: int, clips: int, rounds: int
 ) -> dict[str, float | int]:
     pictures = list(pictures_of(video, width=width, height=height))
     write_hdf5(folder / "released.h5", pictures)
-    store = write_store(folder / "store", pictures, num_clips=clips)
+    store = write_store(folder / "store", pictures, num_videos=max(videos, clips))
     theirs = released_batches(folder / "released.h5", boxes_of(width, height), batch_size=clips)
     ours = our_batches(store, batch_size=clips)
     batch = next(ours)
@@ -83,7 +93,7 @@ def compare(
         "mien_clips_per_s": round(clips / seconds["mien"], 1),
         "ratio": round(seconds["released"] / seconds["mien"], 2),
         "ratio_with_device_work": round(seconds["released"] / (seconds["mien"] + seconds["device"]), 2),
-        "bytes_per_stored_frame": round((store.folder("video") / FRAMES_FILE).stat().st_size / FRAMES_PER_VIDEO),
+        "bytes_per_stored_frame": round((store.folder("0") / FRAMES_FILE).stat().st_size / FRAMES_PER_VIDEO),
     }
 
 
@@ -167,12 +177,12 @@ def device_work(batch: ClipBatch) -> tuple[Tensor, Tensor]:
     return pixels, coverage(batch.boxes, height=IMAGE_SIZE, width=IMAGE_SIZE, patch=32)
 
 
-def write_store(path: Path, pictures: Sequence[np.ndarray], *, num_clips: int) -> Store:
-    """One video, its frames shrunk as `mien prepare` does; every clip is the whole of it."""
+def write_store(path: Path, pictures: Sequence[np.ndarray], *, num_videos: int) -> Store:
+    """A video, its frames shrunk as `mien prepare` does, under many names; it is one clip."""
     height, width = pictures[0].shape[:2]
     scale = SHORT_SIDE / min(height, width)
     stored = (round(width * scale), round(height * scale))
-    folder = path / "videos" / "video"
+    folder = path / "videos" / "0"
     folder.mkdir(parents=True)
     info = VideoInfo(
         source="drawn", source_width=width, source_height=height, source_duration_s=len(pictures) / 8,
@@ -190,12 +200,17 @@ def write_store(path: Path, pictures: Sequence[np.ndarray], *, num_clips: int) -
         speaking=np.zeros(len(boxes), bool),
     )
     write_boxes(folder / BOXES_FILE, table, made_with={})
+    for number in range(1, num_videos):
+        other = path / "videos" / str(number)
+        other.mkdir()
+        for name in (FRAMES_FILE, BOXES_FILE):
+            os.link(folder / name, other / name)
     clips = [
         Clip(
-            id=f"video#{n}", video="video", start_frame=0, end_frame=len(pictures), start_s=0.0,
+            id=f"{number}#0", video=str(number), start_frame=0, end_frame=len(pictures), start_s=0.0,
             end_s=len(pictures) / 8, text=TEXT, sentiment_logits=(0.0,) * 7, person_share=1.0,
         )
-        for n in range(num_clips)
+        for number in range(num_videos)
     ]  # fmt: skip
     write_index(path / INDEX_FILE, clips, made_with={})
     settings = {"format": FORMAT, "settings": {"subject": "all", "boxes": {"source": "sidecar"}}}

@@ -7,7 +7,7 @@ of the difference buys; as JSON.
 The baseline has the same sizes and arithmetic: towers as OpenCLIP writes them (`nn.MultiheadAttention`, sequence first,
 a mask of numbers for the text), texts padded to 77 tokens, pixels normalised before the step, every weight's gradient,
 AdamW in a loop over parameters. Then, one after the other: our towers; texts as long as the batch's longest; AdamW
-fused; and gains and biases alone trained. `predicted` is the ratio to the baseline by arithmetic alone (matrix products
+fused; gains and biases alone trained; and bfloat16, which is no longer the same arithmetic. `predicted` is the ratio to the baseline by arithmetic alone (matrix products
 forward, for the inputs' and for the weights' gradients), where writing it otherwise or fusing AdamW buys nothing.
 
 All take turns in one process. Times are its CPU seconds, of one thread by default, so that neighbours count little: the
@@ -51,6 +51,9 @@ def main() -> None:
         "text trimmed": Variant(written="mien", tokens=TOKENS, fused=False, train="all"),
         "AdamW fused": Variant(written="mien", tokens=TOKENS, fused=True, train="all"),
         "gains and biases": Variant(written="mien", tokens=TOKENS, fused=True, train="gains_and_biases"),
+        "the same in bfloat16": Variant(
+            written="mien", tokens=TOKENS, fused=True, train="gains_and_biases", bfloat16=True
+        ),
     }
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(args.rounds):
@@ -77,6 +80,7 @@ class Variant:
     tokens: int
     fused: bool
     train: str
+    bfloat16: bool = False
 
 
 def time_step(step: Callable[[], object]) -> float:
@@ -100,7 +104,9 @@ def build_step(config: EmotionClipConfig, variant: Variant, *, clips: int) -> Ca
     batch = random_batch(clips, config.model.vision.image_size, tokens=variant.tokens)
 
     def step() -> None:
-        method(batch).loss.backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=variant.bfloat16):
+            output = method(batch)
+        output.loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
