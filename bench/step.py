@@ -5,10 +5,11 @@ of the difference buys; as JSON.
     python bench/step.py --preset ViT-B/16 --clips 1
 
 The baseline has the same sizes and arithmetic: towers as OpenCLIP writes them (`nn.MultiheadAttention`, sequence first,
-a mask of numbers for the text), texts padded to 77 tokens, pixels normalised before the step, every weight's gradient,
-AdamW in a loop over parameters. Then, one after the other: our towers; texts as long as the batch's longest; AdamW
-fused; gains and biases alone trained; and bfloat16, which is no longer the same arithmetic. `predicted` is the ratio to the baseline by arithmetic alone (matrix products
-forward, for the inputs' and for the weights' gradients), where writing it otherwise or fusing AdamW buys nothing.
+a mask of numbers for the text), texts padded to 77 tokens, every weight's gradient, AdamW in a loop over parameters.
+Then, one after the other: our towers; texts as long as the batch's longest; AdamW fused; gains and biases alone
+trained; and bfloat16, which is no longer the same arithmetic. `predicted` is the ratio to the baseline by arithmetic
+alone (matrix products forward, for the inputs' and for the weights' gradients), where writing it otherwise, fusing
+AdamW or fewer bits buy nothing.
 
 All take turns in one process. Times are its CPU seconds, of one thread by default, so that neighbours count little: the
 least of `--rounds`, each after a step that does not count.
