@@ -39,7 +39,7 @@ from mien.perception.detector import build_detector
 from mien.perception.keyframes import find_key_frames
 from mien.perception.shots import Overview, overview
 from mien.perception.tracking import MIN_IOU, KeyFrame, Track, find_tracks, iou, table_of
-from mien.prepare.boxes import LONGEST_MISS_S, THUMBNAIL, BoxSettings, annotated_boxes
+from mien.prepare.boxes import LONGEST_MISS_S, BoxSettings, annotated_boxes
 from mien.prepare.frames import FrameSettings, make_frames
 from mien.theatre import TheatreSettings, write_theatre
 from mien.theatre.play import write_play

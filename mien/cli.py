@@ -51,7 +51,7 @@ def theatre(
     wordings: Annotated[
         int | None, typer.Option(help="Different sentences an emotion has; all there are by default.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes; they change nothing but the time.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; they change nothing but the time.")] = 2,
 ) -> None:
     """Generate videos of drawn scenes with subtitles, boxes side-cars and ground truth.
 
@@ -97,7 +97,7 @@ def prepare(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting, say index.min_frames=4; repeatable.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Videos at a time, with --engine local.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Videos at a time, with --engine local.")] = 2,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="Processes on this machine, or a Ray cluster.")
     ] = "local",
@@ -130,6 +130,8 @@ def prepare(
         }
         settings = validate(PrepareSettings, chosen, source="the options", overrides=set_ or [])
         part = Slice.parse(slice_) if slice_ else None
+        if ray_address and engine != "ray":
+            raise MienError(f"--ray-address {ray_address} goes with --engine ray")
         with progress() as bars:
             shown = PrepareBars(bars)
             report = prepare(
@@ -177,7 +179,7 @@ def export(
     ] = "h264",
     crf: Annotated[int, typer.Option(help="Quality of h264: 18 is about invisible, each 6 more halve the size.")] = 18,
     clips_per_shard: Annotated[int, typer.Option(help="Clips a tar.")] = 1000,
-    workers: Annotated[int, typer.Option(help="Shards at a time.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Shards at a time.")] = 2,
 ) -> None:
     """Write a store's clips as tar shards of .mp4, .json and .txt, with a Parquet table beside each.
 
@@ -218,7 +220,7 @@ def import_(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting, say index.min_frames=4; repeatable.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Videos at a time.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Videos at a time.")] = 2,
 ) -> None:
     """Make a store of other people's data: tar shards, or what the released EmotionCLIP pipeline writes.
 
@@ -231,6 +233,8 @@ def import_(
         from mien.exchange import ReleasedSettings, import_released, import_webdataset
         from mien.prepare import PrepareSettings
 
+        if format_ == "webdataset" and (index or logits):
+            raise MienError("--index and --logits go with --format released")
         with progress() as bars:
             shown = PrepareBars(bars, verb="import")
             if format_ == "released":

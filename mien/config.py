@@ -46,7 +46,7 @@ def validate(cls: type[C], data: Mapping[str, Any], *, source: str, overrides: S
     try:
         return cls.model_validate(changed)
     except ValidationError as error:
-        raise MienError(f"{source} does not describe a {cls.__name__}:\n{describe(error)}") from None
+        raise MienError(f"{source}: this is no {cls.__name__}:\n{describe(error)}") from None
 
 
 def describe(error: ValidationError) -> str:

@@ -16,11 +16,13 @@ from mien.types import ASSETS
 REQUIRED = (
     "torch", "numpy", "av", "opencv-python-headless", "onnxruntime", "simplejpeg", "pyyaml", "safetensors",
     "huggingface-hub", "tokenizers", "ftfy", "pydantic", "pyarrow", "scikit-learn", "matplotlib", "rich", "typer",
-    "einops", "jaxtyping",
+    "einops", "jaxtyping", "scipy", "fsspec", "charset-normalizer",
 )  # fmt: skip
-OPTIONAL = {"tensorboard": "train", "transformers": "hf"}
+OPTIONAL = {"tensorboard": "train", "transformers": "hf", "faster-whisper": "asr", "ray": "ray", "h5py": "hdf5"}
 SHIPPED = {
     "person detector": "centernet/centernet.onnx",
+    "face detector": "centerface/centerface.onnx",
+    "punctuation": "punctuation/model.safetensors",
     "utterance emotion": "utterance/model.safetensors",
     "CLIP tokenizer": "clip_bpe/tokenizer.json",
 }

@@ -130,8 +130,8 @@ def show_prepared(report: Any, store: Any) -> None:
         say(f"{done}; once all slices are done, the same command without --slice makes the index")
     else:
         say(
-            f"{done}, {card.num_clips} clips of {card.num_sentences} sentences, {card.clip_hours:.2f} of "
-            f"{card.hours:.2f} hours; {report.num_skipped} things left out (listed in {store}/skipped.jsonl; "
+            f"{done}, {card.num_clips} clips of {card.num_sentences} sentences, {60 * card.clip_hours:.1f} of "
+            f"{60 * card.hours:.1f} minutes; {report.num_skipped} things left out (listed in {store}/skipped.jsonl; "
             f"numbers in {store}/card.md)"
         )
         for rule, count in card.left_out.items():

@@ -36,6 +36,10 @@ class StoreCard(Config):
     """Stored pictures by the number of persons in them: "0", "1", …, "5+"."""
     num_tracks: int
     num_videos_without_words: int
+    num_failed: int = 0
+    """Videos that could not be prepared, or shards not be read: skipped.jsonl says why."""
+    num_excluded: int = 0
+    """Videos on a list of ids, or samples of an import that make none."""
     num_duplicates: int
     """Videos left out since another shows the same pictures."""
     languages: dict[str, int]

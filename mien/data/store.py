@@ -39,7 +39,10 @@ class Store:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What the store was made with: the fields of PrepareSettings."""
-        described = json.loads((self.path / SETTINGS_FILE).read_text(encoding="utf-8"))
+        try:
+            described = json.loads((self.path / SETTINGS_FILE).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise MienError(f"{self.path / SETTINGS_FILE} is damaged ({error}); run `mien prepare` again") from error
         if described["format"] != FORMAT:
             raise MienError(
                 f"{self.path} has format {described['format']}, this version of mien reads {FORMAT}; prepare it again"

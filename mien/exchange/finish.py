@@ -112,11 +112,19 @@ def grey_jpeg(*, width: int, height: int) -> bytes:
 
 
 def finish_import(
-    out: Path, videos: Iterable[ImportedVideo], *, keep_duplicates: bool, broken: Sequence[Skipped] = ()
+    out: Path,
+    videos: Iterable[ImportedVideo],
+    *,
+    keep_duplicates: bool,
+    broken: Sequence[Skipped] = (),
+    unreadable: Sequence[Skipped] = (),
 ) -> ImportReport:
-    """Write the index, the data card and the list of what was left out; `broken` are samples that made no video."""
+    """Write the index, the data card and the list of what was left out.
+
+    `broken` are samples that made no video, `unreadable` shards of which a part is lost.
+    """
     done = sorted(videos, key=lambda video: video.name)
-    failed = tuple(video.failure for video in done if video.failure)
+    failed = (*unreadable, *(video.failure for video in done if video.failure))
     whole = [video.name for video in done if not video.failure]
     finished = finish_store(
         Place.of(out), whole, keep_duplicates=keep_duplicates, failed=failed, excluded=sorted(broken, key=str)

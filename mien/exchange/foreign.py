@@ -82,7 +82,7 @@ def said(sample: TarSample, told: Any, *, duration_s: float) -> list[Sentence]:
     Where the JSON has as many `clips` ([start, end] in seconds or `HH:MM:SS.mmm`) as captions, each is a sentence of
     its own; of several captions without times the first counts. Raises MienError if a time makes no sense.
     """
-    if "txt" in sample.files and (text := _plain(sample.read("txt").decode("utf-8-sig", errors="replace"))):
+    if "txt" in sample.files and (text := _plain(_decoded(sample.read("txt")))):
         return [Sentence(start_s=0.0, end_s=duration_s, text=text)]
     about: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     texts = next((found for key in TEXT_KEYS if (found := list(_texts(about.get(key))))), [])
@@ -91,6 +91,13 @@ def said(sample: TarSample, told: Any, *, duration_s: float) -> list[Sentence]:
         stretches = sorted((*_stretch(clip), text) for clip, text in zip(clips, texts, strict=True))
         return [Sentence(start_s=start, end_s=end, text=text) for start, end, text in stretches]
     return [Sentence(start_s=0.0, end_s=duration_s, text=text) for text in texts[:1]]
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MienError(f"its .txt is not UTF-8 ({error})") from error
 
 
 def _texts(value: Any) -> Iterator[str]:

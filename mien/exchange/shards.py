@@ -45,7 +45,7 @@ def import_webdataset(
     """
     found = _survey(find_shards(shards), excluded_ids(settings.exclude))
     if not found.videos:
-        reasons = "; ".join(f"{line.what}: {line.reason}" for line in found.broken[:3])
+        reasons = "; ".join(f"{line.what}: {line.reason}" for line in (*found.unreadable, *found.broken)[:3])
         raise MienError(f"no sample of {shards} makes a video: {reasons or 'the tars are empty'}")
     if found.has_foreign:
         require_models(settings)
@@ -58,7 +58,7 @@ def import_webdataset(
         done.append(video)
         on_video(len(done), len(works))
     keep_duplicates = settings.keep_duplicates or not found.has_foreign
-    return finish_import(out, done, keep_duplicates=keep_duplicates, broken=found.broken)
+    return finish_import(out, done, keep_duplicates=keep_duplicates, broken=found.broken, unreadable=found.unreadable)
 
 
 # ── what there is ────────────────────────────────────────────────────────────────────────────────
@@ -79,6 +79,7 @@ class _Survey:
 
     videos: dict[str, list[_Sample]]
     broken: list[Skipped]
+    unreadable: list[Skipped]
     store_settings: dict[str, Any] | None = None
     has_foreign: bool = False
 
@@ -110,11 +111,11 @@ def _survey(shards: list[Path], ids: dict[str, str]) -> _Survey:
 
     By the tars' tables of contents and the JSON; no video is read.
     """
-    found = _Survey(videos=defaultdict(list), broken=[])
+    found = _Survey(videos=defaultdict(list), broken=[], unreadable=[])
     for shard in shards:
         for sample in samples_of(shard):
             if isinstance(sample, Skipped):
-                found.broken.append(sample)
+                found.unreadable.append(sample)
                 continue
             try:
                 if reason := exclusion(_ids(sample), ids):

@@ -67,7 +67,7 @@ def find_shards(where: str | Path) -> list[Path]:
     """The tars of a folder, those that a pattern names (`shards/*.tar`, `{00000..00041}.tar`), or a single one."""
     path = Path(where)
     if path.is_dir():
-        found = sorted(path.glob("*.tar"))
+        found = sorted(file for file in path.iterdir() if re.search(r"\.tar(\.\w+)?$", file.name))
     elif path.is_file():
         found = [path]
     else:
@@ -89,7 +89,7 @@ def samples_of(shard: Path) -> Iterator[TarSample | Skipped]:
             for member in tar:
                 if not member.isreg() or PurePosixPath(member.name).name.startswith((".", "__")):
                     continue
-                folder, _, file = member.name.rpartition("/")
+                folder, _, file = member.name.removeprefix("./").rpartition("/")
                 stem, _, end = file.partition(".")
                 key = f"{folder}/{stem}" if folder else stem
                 if sample is None or sample.key != key:

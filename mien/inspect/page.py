@@ -16,7 +16,7 @@ from pydantic import Field
 
 from mien.config import Config
 from mien.data.card import CARD_FILE, StoreCard, read_card
-from mien.data.store import FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
+from mien.data.store import BOXES_FILE, FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
 from mien.inspect.left_out import Reason, read_left_out
 from mien.inspect.sample import Survey, choose, read_clips, survey
 from mien.inspect.sections import ShownClip, clips_section, head, left_out_section, numbers_section, timelines_section
@@ -148,7 +148,7 @@ def _videos(root: Path) -> Iterator[str]:
     """The names of a store's videos, in order; not `Store.videos`, which looks at all of a million before the first."""
     for folder, below, files in os.walk(root):
         below.sort()
-        if FRAMES_FILE in files:
+        if {FRAMES_FILE, BOXES_FILE} <= {*files}:  # else its preparation failed, or goes on
             yield Path(folder).relative_to(root).as_posix()
 
 

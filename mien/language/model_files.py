@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import tokenizers
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -36,6 +39,17 @@ class ModelFiles(Generic[C]):
         except RuntimeError as error:
             weights_file, config_file = self.folder / "model.safetensors", self.folder / "config.json"
             raise MienError(f"{weights_file} does not fit {config_file}: {error}") from error
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums do not depend on how many cores there are: so a store is the same whoever makes it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def read_model_files(folder: Path, config_class: type[C], *, script: str) -> ModelFiles[C]:

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from mien.config import Config
-from mien.language.model_files import read_model_files
+from mien.language.model_files import one_thread, read_model_files
 from mien.types import ASSETS, MienError
 
 MARKS = ("", ".", "?", "!")
@@ -135,7 +135,7 @@ class PunctuationModel:
         ids = stream.ids.unfold(0, size, 1)[offsets]  # [w, size]
         capital = stream.capital.unfold(0, size, 1)[offsets]
         pieces = []
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             for i in range(0, len(offsets), BATCH_SIZE):
                 pieces += self._network(ids[i : i + BATCH_SIZE], capital[i : i + BATCH_SIZE]).softmax(dim=2)
         kept = [p[s - o : s - o + step] for p, s, o in zip(pieces, decided, offsets, strict=True)]

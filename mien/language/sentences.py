@@ -25,6 +25,9 @@ ABBREVIATIONS = frozenset({
 MAX_WORDS_A_SENTENCE = 30
 """A file whose words are more than this to each sentence end is taken to be unpunctuated."""
 
+MIN_WORDS_TO_JUDGE = 8
+"""So is one of this many words or more without any sentence end."""
+
 MAX_WORDS_UNPUNCTUATED = 60
 """So is a longer run of words without a sentence end in any other file."""
 
@@ -39,9 +42,9 @@ def split_sentences(
     a silence of more than `MAX_GAP_S`; and at the last word. (EmotionCLIP §4 splits at '.' only, and loses what
     precedes the first and follows the last one.)
 
-    With a `punctuator`, marks are restored where captions have none: in files with more than `MAX_WORDS_A_SENTENCE`
-    to a sentence end, else in runs of more than `MAX_WORDS_UNPUNCTUATED` words without one. A restored mark becomes
-    part of the text; a word that carries any punctuation of its own keeps it and gets none.
+    With a `punctuator`, marks are restored where captions have none: in files without any sentence end, or with more
+    than `MAX_WORDS_A_SENTENCE` to each, else in runs of more than `MAX_WORDS_UNPUNCTUATED` words without one. A
+    restored mark becomes part of the text; a word that carries any punctuation of its own keeps it and gets none.
     """
     words, skipped = spoken_words(captions)
     if punctuator is not None:
@@ -96,7 +99,8 @@ def _is_greek(word: str) -> bool:
 def _restore(words: list[SpokenWord], punctuator: Punctuator) -> list[SpokenWord]:
     """`words` with the marks that are missing, where they are."""
     is_end = [_ends_sentence(word.text, after.text) for word, after in pairwise(words)]
-    is_unpunctuated = len(words) > MAX_WORDS_A_SENTENCE * (sum(is_end) + 1)
+    has_none = len(words) >= MIN_WORDS_TO_JUDGE and not any(is_end) and not _ends_sentence(words[-1].text, "A")
+    is_unpunctuated = has_none or len(words) > MAX_WORDS_A_SENTENCE * (sum(is_end) + 1)
     limit = 0 if is_unpunctuated else MAX_WORDS_UNPUNCTUATED
     return [
         word

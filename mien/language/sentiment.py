@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from mien.config import Config
-from mien.language.model_files import read_model_files
+from mien.language.model_files import one_thread, read_model_files
 from mien.types import ASSETS, EMOTIONS, MienError
 
 PAD, UNKNOWN = "<pad>", "<unk>"
@@ -105,7 +105,7 @@ class UtteranceModel:
         rows = token_ids(self._bpe, texts)
         by_length = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # little padding in each batch
         logits = np.zeros((len(rows), len(EMOTIONS)), dtype=np.float32)
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             for start in range(0, len(rows), BATCH_SIZE):
                 chosen = by_length[start : start + BATCH_SIZE]
                 logits[chosen] = self._network(pad([rows[i] for i in chosen])).numpy()

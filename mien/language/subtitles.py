@@ -184,8 +184,11 @@ def _has(entry: Any, *keys: str) -> bool:
 def _is_captions(path: Path) -> bool:
     try:
         return _json_kind(_parse_json(path, _read(path))) is not None
-    except MienError:
-        return False  # whatever it is, it was not asked for by name
+    except MienError:  # what begins like captions was cut off, which is told when it is read; of the rest nobody spoke
+        return (
+            re.match(rb'\s*(?:\{\s*"(?:segments|events|wireMagic)"|\[\s*\{\s*"text")', path.read_bytes()[:200])
+            is not None
+        )
 
 
 def _rank(path: Path, video: Path, language: str | None) -> int | None:

@@ -18,8 +18,8 @@ from mien.types import EMOTIONS
 class CardMaker:
     """Adds videos up to a card: `add` each, then `card`."""
 
-    def __init__(self, *, num_duplicates: int = 0) -> None:
-        self.num_duplicates = num_duplicates
+    def __init__(self, *, num_duplicates: int = 0, num_failed: int = 0, num_excluded: int = 0) -> None:
+        self.left_out = {"num_duplicates": num_duplicates, "num_failed": num_failed, "num_excluded": num_excluded}
         self.counts: Counter[str] = Counter()
         self.sums = {"seconds": 0.0, "speech_s": 0.0, "clip_s": 0.0}
         self.by: dict[str, Counter[str]] = {
@@ -78,7 +78,7 @@ class CardMaker:
             persons_per_frame={name: self.by["persons"][name] for name in persons if self.by["persons"][name]},
             num_tracks=self.counts["tracks"],
             num_videos_without_words=self.counts["wordless"],
-            num_duplicates=self.num_duplicates,
+            **self.left_out,
             languages=_falling(self.by["languages"]),
             words_from=_falling(self.by["words_from"]),
             sources=_falling(self.by["sources"]),
@@ -91,16 +91,18 @@ def card_page(card: StoreCard) -> str:
     """The card in Markdown."""
     numbers = {
         "videos": f"{card.num_videos:,}",
-        "hours of pictures": f"{card.hours:,.2f}",
-        "clips": f"{card.num_clips:,} ({card.clip_hours:,.2f} h)",
-        "sentences": f"{card.num_sentences:,} ({card.speech_hours:,.2f} h, {card.num_words:,} words)",
+        "pictures": _length(card.hours),
+        "clips": f"{card.num_clips:,} ({_length(card.clip_hours)})",
+        "sentences": f"{card.num_sentences:,} ({_length(card.speech_hours)}, {card.num_words:,} words)",
         "persons followed": f"{card.num_tracks:,}",
         "videos without words": f"{card.num_videos_without_words:,}",
-        "duplicates left out": f"{card.num_duplicates:,}",
+        "videos left out: copies of others": f"{card.num_duplicates:,}",
+        "videos left out: excluded": f"{card.num_excluded:,}",
+        "videos left out: failed": f"{card.num_failed:,}",
     }
     parts = [
         "# Data card",
-        "Made by `mien prepare`. Emotions are those of the *words*, as a model scores them: apparent, not felt.",
+        "Emotions are those of the *words*, as a model scores them: apparent, not felt.",
         _table(("what", "how much"), numbers),
         "## Sentences that make no clip, by rule",
         _table(("rule", "sentences"), card.left_out),
@@ -131,6 +133,10 @@ def _table(header: tuple[str, ...], rows: Mapping[str, object]) -> str:
     lines = [" | ".join(header), " | ".join("---" for _ in header)]
     lines += [f"{name} | {value:,}" if isinstance(value, int) else f"{name} | {value}" for name, value in rows.items()]
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def _length(hours: float) -> str:
+    return f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
 def _hours(seconds: float) -> float:

@@ -66,7 +66,7 @@ def finish_store(
         made = [clips.describe(name) for name in names]
         copies = {} if keep_duplicates else _duplicates(made)
         lines = [asdict(s) | {"failed": True} for s in failed] + [asdict(s) for s in (*excluded, *copies.values())]
-        card = CardMaker(num_duplicates=len(copies))
+        card = CardMaker(num_duplicates=len(copies), num_failed=len(failed), num_excluded=len(excluded))
         inputs = hashlib.sha256(repr([(m.name, m.mark) for m in made if m.name not in copies]).encode()).hexdigest()
         made_index = {"format": FORMAT, "inputs": {"videos": inputs}}
         index, skipped = Path(scratch, INDEX_FILE), Path(scratch, SKIPPED_FILE)

@@ -18,8 +18,8 @@ def look_at_key_frames(
 ) -> list[list[KeyFrame]]:
     """The key frames of each shot with what `detector` found in them, in pixels of the stored pictures.
 
-    They are the ends of each shot, pictures `every` apart at most, and as many between as it takes to know who was where
-    (mien.perception.keyframes).
+    They are the ends of each shot, pictures `every` apart at most, and as many between as it takes to know who was
+    where (mien.perception.keyframes).
     """
     video = overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader)))
     shots: list[list[KeyFrame]] = []

@@ -9,6 +9,7 @@ from mien.language.sentiment import SentimentModel, build_sentiment
 from mien.language.transcribe import SpeechRecogniser
 from mien.perception.detector import Detector, build_detector
 from mien.prepare.settings import PrepareSettings
+from mien.types import MienError
 
 
 @cache
@@ -37,10 +38,9 @@ def require_models(settings: PrepareSettings) -> None:
     punctuator_for(settings.words.punctuation)
     if settings.words.asr:
         recogniser_for(settings.words.asr, 0)
-    if settings.boxes.source == "detector":
-        build_detector(settings.boxes.detector)
-    if settings.faces.source == "detector":
-        build_detector(settings.faces.detector)
+    for finds, chosen in (("persons", settings.boxes), ("faces", settings.faces)):
+        if chosen.source == "detector" and (detector := build_detector(chosen.detector)).finds != finds:
+            raise MienError(f"{chosen.detector} finds {detector.finds}, not {finds}; choose another detector")
 
 
 def model_ids(settings: PrepareSettings) -> dict[str, str]:

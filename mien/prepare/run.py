@@ -147,6 +147,8 @@ def _work(
 def _engine(
     videos: Sequence[NamedVideo], out: Place, settings: PrepareSettings, engine: Engine, on_progress: OnProgress
 ) -> Iterator[PreparedVideo]:
+    if out.url.startswith("memory://") and (engine.kind == "ray" or engine.workers > 1):
+        raise MienError(f"{out} is in the memory of one process; use one worker, or another place")
     job = partial(prepare_video, out=out, settings=settings, threads=1)
     if engine.kind == "ray":
         return run_ray(job, videos, address=engine.ray_address, give_up=_give_up)
@@ -165,7 +167,9 @@ def _claim(out: Place, settings: PrepareSettings) -> None:
     there = out.read(SETTINGS_FILE)  # after: of several who begin at once, one claims it in between
     if there is None and not is_empty:
         raise MienError(f"{out} is there already and is not a store (no {SETTINGS_FILE} in it); name an empty folder")
-    if there is not None and "imported_from" in json.loads(there):
+    if out.is_local and out.path.is_file():
+        raise MienError(f"{out} is a file; name a folder")
+    if there is not None and b'"imported_from"' in there:
         raise MienError(f"{out} is a store that was imported; name another folder")
     described = {"format": FORMAT, "settings": settings.model_dump(mode="json")}
     content = (json.dumps(described, indent=2) + "\n").encode()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import model_validator
+
 from mien.config import Config
 from mien.perception.detector import DETECTORS
 from mien.prepare.boxes import BoxSettings
@@ -45,6 +47,12 @@ class PrepareSettings(Config):
     """Lists of video ids to leave out: names of ours, or text files. What a store has of them is deleted."""
     keep_duplicates: bool = False
     """Keep videos that show the same pictures as another."""
+
+    @model_validator(mode="after")
+    def _someone_can_speak(self) -> PrepareSettings:
+        if self.subject != "all" and self.boxes.source == "none":
+            raise ValueError(f"subject {self.subject} needs boxes, and boxes.source is none")
+        return self
 
 
 def with_absolute_paths(settings: PrepareSettings) -> PrepareSettings:

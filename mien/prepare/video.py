@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from mien.data.store import CLIPS_FILE
+from mien.data.store import CLIPS_FILE, INDEX_FILE
 from mien.data.tables import up_to_date
 from mien.media.frames import DiskFullError, is_running, remove_left_parts
 from mien.prepare.engines import OnProgress
@@ -91,7 +91,12 @@ def _prepare(
             own.fetch(name, folder / name)
     remove_left_parts(folder)
     own.remove_files(set(OUTPUTS) - {stage.file for stage in stages})  # faces of a run that looked for some
-    ran = list(_run(stages, folder, lambda stage, fraction: on_progress(video.name, stage, fraction)))
+
+    def tell(stage: str, fraction: float) -> None:
+        on_progress(video.name, stage, fraction)
+
+    # The index tells of clips of the files as they were; there is a new one when all are done.
+    ran = list(_run(stages, folder, tell, before_change=lambda: out.remove_files([INDEX_FILE])))
     if not own.is_local:
         _send({stage.file for stage in ran}, folder, own)
     return PreparedVideo(name=video.name, stages_run=tuple(stage.name for stage in ran))
@@ -105,10 +110,13 @@ def _send(changed: Collection[str], folder: Path, own: Place) -> None:
             own.send(folder / name, name)
 
 
-def _run(stages: list[Stage], folder: Path, tell: Callable[[str, float], None]) -> Iterator[Stage]:
+def _run(
+    stages: list[Stage], folder: Path, tell: Callable[[str, float], None], *, before_change: Callable[[], None]
+) -> Iterator[Stage]:
     """Those stages whose output is not what it is to be."""
     for stage in stages:
         if not up_to_date(folder / stage.file, stage.wanted):
+            before_change()
             tell(stage.name, 0.0)
             stage.make(partial(tell, stage.name))
             tell(stage.name, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,10 @@ def find_videos(where: str | Path | Place, *, images: bool = False, excluded: Se
     ids = excluded_ids(excluded)
     found = FoundVideos(videos=[], ambiguous=[], excluded=[])
     for name, named in sorted(by_name.items()):
-        if len(named) > 1:
+        if not name.isprintable() and not _is_utf8(name):
+            shown = name.encode("utf-8", "backslashreplace").decode()
+            found.ambiguous.append(Skipped(what=shown, reason="its name is not UTF-8; rename it"))
+        elif len(named) > 1:
             files_named = " and ".join(sorted(PurePosixPath(file.name).name for file in named))
             reason = f"{files_named} would both be video {name!r}; rename or remove all but one"
             found.ambiguous.append(Skipped(what=name, reason=reason))
@@ -101,6 +105,14 @@ def find_videos(where: str | Path | Place, *, images: bool = False, excluded: Se
                 )
             )
     return found
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _list(where: Place) -> tuple[Place, list[PlacedFile]]:
@@ -153,7 +165,7 @@ def exclusion(names: Iterable[str], ids: dict[str, str]) -> str | None:
 def excluded_ids(lists: Sequence[str]) -> dict[str, str]:
     """Each id of the lists, and the list it is in. A list is one of ours (`bold_sources`), or the path of a text file.
 
-    One id a line; empty lines and those that begin with # do not count.
+    One id a line, or the address of a video on YouTube; empty lines and those that begin with # do not count.
     """
     ids: dict[str, str] = {}
     for name in lists:
@@ -162,6 +174,15 @@ def excluded_ids(lists: Sequence[str]) -> dict[str, str]:
         if not path.is_file():
             ours = ", ".join(sorted(file.stem for file in EXCLUDED.glob("*.txt")))
             raise MienError(f"no list of excluded videos at {name}; give a text file, or one of: {ours}")
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        ids |= {line: name for line in lines if line and not line.startswith("#")}
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        except UnicodeDecodeError as error:
+            raise MienError(f"{path} is no list of ids, one a line, in UTF-8 ({error})") from error
+        ids |= {_id_in(line): name for line in lines if line and not line.startswith("#")}
     return ids
+
+
+def _id_in(line: str) -> str:
+    """`https://youtu.be/ID?t=3` and `https://www.youtube.com/watch?v=ID&t=3` are ID; so is ID."""
+    address = re.fullmatch(r"https?://(?:\S+[?&]v=|\S+/)([\w-]{6,})(?:[?&#]\S*)?", line)
+    return address[1] if address else line

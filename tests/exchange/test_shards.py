@@ -82,7 +82,7 @@ def test_broken_samples_are_listed_and_never_fatal(tmp_path: Path, film: bytes) 
     shard = write_tar(tmp_path / "s.tar", files)
     (tmp_path / "t.tar").write_bytes(b"no tar at all")
     report = import_webdataset(f"{tmp_path}/*.tar", tmp_path / "store", settings=NO_BOXES)
-    assert sorted(f.what for f in report.failed) == ["s/damaged", "s/empty"]
+    assert sorted(f.what for f in report.failed) == ["s/damaged", "s/empty", "t.tar"]
     assert [clip.video for clip in Store(tmp_path / "store").clips()] == ["s/whole"]
     assert Store(tmp_path / "store").verify() == []
     lines = lines_of(tmp_path / "store")

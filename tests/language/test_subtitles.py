@@ -220,6 +220,9 @@ def test_json_that_holds_no_captions_is_not_taken_for_subtitles(tmp_path: Path) 
     (tmp_path / "v.json").write_text('{"id": "x", "title": "v", "duration": 3, "subtitles": {}}', encoding="utf-8")
     (tmp_path / "v.en.json").write_text("{", encoding="utf-8")
     assert find_subtitles(tmp_path / "v.mp4") is None
+    (tmp_path / "v.en.json").write_text('{"segments": [{"start": 0.0, "end"', encoding="utf-8")
+    assert find_subtitles(tmp_path / "v.mp4") == tmp_path / "v.en.json"  # to be told that it is cut off
+    (tmp_path / "v.en.json").unlink()
     touch(tmp_path, "v.fr.srt")
     assert find_subtitles(tmp_path / "v.mp4") == tmp_path / "v.fr.srt"
 

@@ -112,6 +112,15 @@ def test_a_run_broken_off_between_settings_is_noticed(videos: Path, tmp_path: Pa
     assert content(out) == before
 
 
+def test_while_files_are_made_anew_there_is_no_index_of_the_old_ones(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    prepare(videos, out, settings=settings())
+    prepare(videos, out, settings=settings(frames={"fps": 4}), part=Slice.parse("1/1"))
+    with pytest.raises(MienError, match=r"no .*index\.parquet; run `mien prepare`"):
+        Store(out).clips()
+    assert prepare(videos, out, settings=settings(frames={"fps": 4})).num_clips == 4
+
+
 def test_a_deleted_or_damaged_file_is_made_again(videos: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
     prepare(videos, out, settings=settings())
@@ -315,6 +324,7 @@ def test_faces_of_an_earlier_run_do_not_stay(
     videos: Path, tmp_path: Path, detector: RightHalf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, boxes = tmp_path / "store", {"source": "detector"}
+    monkeypatch.setattr("mien.prepare.run.require_models", lambda settings: None)
     monkeypatch.setattr("mien.prepare.stages.detect_faces", lambda *given, **named: NO_FACES)
     prepare(videos, out, settings=settings(boxes=boxes, faces=boxes))
     assert (out / "videos" / "b" / "faces.arrow").is_file()

@@ -61,3 +61,22 @@ def test_folders_without_videos_are_an_error(tmp_path: Path) -> None:
         find_videos(tmp_path / "absent")
     with pytest.raises(MienError, match=r"holds no videos: looked for .*\.mp4"):
         find_videos(make(tmp_path, "a.txt"))
+
+
+def test_addresses_in_a_list_are_ids(tmp_path: Path) -> None:
+    own = tmp_path / "mine.txt"
+    own.write_text("https://youtu.be/bcdefghijkl?t=3\nhttps://www.youtube.com/watch?v=_a9SWtcaNj8&t=1\nplain\n")
+    assert set(excluded_ids([str(own)])) == {"bcdefghijkl", "_a9SWtcaNj8", "plain"}
+    own.write_bytes(b"caf\xe9\n")
+    with pytest.raises(MienError, match="no list of ids"):
+        excluded_ids([str(own)])
+
+
+def test_a_name_that_is_not_utf_8_fails_alone(tmp_path: Path) -> None:
+    make(tmp_path, "a.mp4")
+    (tmp_path / "caf\udce9.mp4").touch()
+    found = find_videos(tmp_path)
+    assert [video.name for video in found.videos] == ["a"]
+    assert [(failed.what, failed.reason) for failed in found.ambiguous] == [
+        ("caf\\udce9", "its name is not UTF-8; rename it")
+    ]

@@ -47,6 +47,8 @@ def decode(path: Path, data: bytes) -> str:
     encoding = _unicode_encoding(data) or _code_page(data)
     if encoding is not None:
         try:
+            if encoding == "utf-8":  # a last letter that is cut off is dropped
+                return codecs.getincrementaldecoder(encoding)().decode(data)
             return data.decode(encoding)
         except UnicodeDecodeError:
             pass
@@ -64,8 +66,9 @@ def _unicode_encoding(data: bytes) -> str | None:
         return "utf-16-be"
     try:
         data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
+    except UnicodeDecodeError as error:
+        if error.start < len(data) - 3 or error.reason != "unexpected end of data":
+            return None
     return "utf-8"
 
 

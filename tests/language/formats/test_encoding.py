@@ -65,6 +65,10 @@ def test_what_is_no_text_is_refused_by_name() -> None:
         decode(Path("v.srt"), b"\xff\xfe\x00\xd8")
 
 
+def test_a_last_letter_cut_off_does_not_spoil_the_rest() -> None:
+    assert decode(Path("v.srt"), "C'est déjà fini, ça".encode()[:-2]) == "C'est déjà fini, "
+
+
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60))
 def test_utf_8_is_never_taken_for_anything_else(text: str) -> None:
     assert decode(Path("v.srt"), text.encode()).removeprefix("\ufeff") == text.removeprefix("\ufeff")
