@@ -23,12 +23,12 @@ from mien.data.loader import load_in_order
 from mien.data.store import Store
 from mien.hub import ModelFolder, load_model, save_model
 from mien.media.boxes import coverage
-from mien.media.frames import whole_file
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.models.video_clip import VideoClip
 from mien.prepare import PrepareSettings, prepare
 from mien.text import Tokenizer
 from mien.types import Clip, ClipBatch, MienError, Skipped
+from mien.whole_file import whole_file
 
 TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone is speaking with {}.")
 """Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""

@@ -9,7 +9,7 @@ import mien
 
 ROOT = Path(mien.__file__).parent
 
-LEAVES = ("errors", "types", "config", "text", "losses", "distributed", "state_file", "terminal")
+LEAVES = ("errors", "types", "config", "text", "losses", "distributed", "state_file", "terminal", "whole_file")
 """These import nothing of ours but the vocabulary."""
 
 VOCABULARY = {"errors", "types", "config"}

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float32
 
-from mien.media.frames import METADATA_KEY, metadata_of, open_arrow, whole_file
+from mien.media.frames import METADATA_KEY, metadata_of, open_arrow
 from mien.types import EMOTIONS, BoxTable, Clip, FaceTable, MienError, Sentence
+from mien.whole_file import whole_file
 
 BOXES = pa.schema(
     {

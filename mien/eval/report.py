@@ -17,6 +17,7 @@ from mien.eval.projection import project, thin_out
 from mien.eval.report_tables import legend, per_class_table, result_table, tag
 from mien.eval.results import EvalResult
 from mien.types import EMOTIONS
+from mien.whole_file import write_whole
 
 TEMPLATE = Path(__file__).with_name("report.html")
 MOST_POINTS = 400
@@ -69,10 +70,7 @@ class ReportContent:
 
 def write_report(path: Path, content: ReportContent) -> None:
     """Write the report to `path`; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(render_report(content), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, render_report(content))
 
 
 def render_report(content: ReportContent) -> str:

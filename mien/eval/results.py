@@ -20,6 +20,7 @@ from rich.table import Table
 import mien
 from mien.config import Config, validate
 from mien.types import MienError
+from mien.whole_file import write_whole
 
 
 class TaskResult(Config):
@@ -83,10 +84,7 @@ class EvalResult(Config):
 
     def save(self, path: Path) -> None:
         """Write the record to `path` as JSON; the file appears whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, self.model_dump_json(indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> EvalResult:

@@ -14,7 +14,7 @@ import simplejpeg
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FORMAT, FRAMES_FILE, SENTENCES_FILE, SETTINGS_FILE
 from mien.data.tables import ScoredSentences, up_to_date, write_boxes, write_clips, write_faces, write_sentences
 from mien.exchange.sample import About
-from mien.media.frames import FrameReader, whole_file
+from mien.media.frames import FrameReader
 from mien.prepare.clips import Unfit, count_people
 from mien.prepare.duplicates import picture_hashes
 from mien.prepare.finish import finish_store
@@ -22,6 +22,7 @@ from mien.prepare.origin import Origin
 from mien.prepare.places import Place
 from mien.prepare.summary import summarise
 from mien.types import BoxTable, Clip, FaceTable, MienError, Skipped
+from mien.whole_file import write_whole
 
 GREY = 128
 
@@ -56,8 +57,7 @@ def claim_store(out: Path, settings: dict[str, Any], *, imported_from: str) -> N
     if there is not None and json.loads(there).get("imported_from") != imported_from:
         raise MienError(f"{out} is a store that was not imported from {imported_from}; name an empty folder")
     if content != there:
-        with whole_file(file) as part:
-            part.write_text(content, encoding="utf-8")
+        write_whole(file, content)
 
 
 def write_tables(

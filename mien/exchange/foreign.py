@@ -12,7 +12,7 @@ from mien.data.tables import NO_BOXES, NO_FACES, ScoredSentences
 from mien.exchange.finish import ImportedVideo, is_made, write_tables
 from mien.exchange.sample import About
 from mien.exchange.tar_samples import TarSample
-from mien.media.frames import FrameReader, remove_left_parts
+from mien.media.frames import FrameReader
 from mien.prepare.boxes import detect_boxes
 from mien.prepare.clips import clips_of
 from mien.prepare.faces import detect_faces, mark_speakers
@@ -20,6 +20,7 @@ from mien.prepare.frames import make_frames, missing_part
 from mien.prepare.models import detector_for, sentiment_for
 from mien.prepare.settings import PrepareSettings
 from mien.types import MienError, Sentence, Skipped
+from mien.whole_file import remove_left_parts
 
 TEXT_KEYS = ("caption", "text", "captions", "texts", "clip_subtitles")
 """Where a foreign JSON may have what is said, tried in this order; only a .txt comes before them."""

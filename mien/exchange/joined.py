@@ -17,8 +17,9 @@ from mien.exchange.clip_video import decoded_pictures, stored_jpegs
 from mien.exchange.finish import ImportedVideo, grey_jpeg, is_made, write_tables
 from mien.exchange.sample import ClipSample, Table, from_json, rows_between
 from mien.exchange.tar_samples import TarSample
-from mien.media.frames import FrameWriter, remove_left_parts
+from mien.media.frames import FrameWriter
 from mien.types import EMOTIONS, Clip, MienError, Sentence, Skipped
+from mien.whole_file import remove_left_parts
 
 
 def join_clips(

@@ -41,7 +41,7 @@ from mien.exchange.released_frames import require_h5py, store_frames
 from mien.exchange.released_words import ReleasedLogits, read_index, read_transcript
 from mien.exchange.sample import About
 from mien.language.sentiment import SentimentModel
-from mien.media.frames import FrameReader, remove_left_parts
+from mien.media.frames import FrameReader
 from mien.prepare.boxes import BoxSettings
 from mien.prepare.clips import IndexSettings, clips_of
 from mien.prepare.engines import OnProgress, run_local
@@ -51,6 +51,7 @@ from mien.prepare.settings import PrepareSettings
 from mien.prepare.video import failure_of
 from mien.prepare.videos import excluded_ids, exclusion
 from mien.types import EMOTIONS, Clip, MienError, Sentence, Skipped
+from mien.whole_file import remove_left_parts
 
 IMPORTED_FROM = "released"
 FRAMES, BOXES, WORDS = "frames.hdf5", "human_boxes.json", "transcript_cleaned.json"

@@ -17,9 +17,9 @@ from mien.data.store import CLIPS_FILE, FACES_FILE, Store
 from mien.data.tables import INDEX, made_with
 from mien.exchange.clip_video import Codec, encode_clip
 from mien.exchange.sample import VERSION, About, ClipSample, rows_between, to_json
-from mien.media.frames import whole_file
 from mien.prepare.engines import OnProgress
 from mien.types import Clip, MienError, Skipped
+from mien.whole_file import whole_file
 
 TABLE = pa.schema(
     [("key", pa.string()), ("caption", pa.string()), ("status", pa.string()), ("error_message", pa.string()), *INDEX]

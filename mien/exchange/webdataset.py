@@ -19,9 +19,9 @@ from mien.data.tables import read_clips
 from mien.exchange.clip_video import Codec
 from mien.exchange.sample import VERSION
 from mien.exchange.shard_file import ShardWork, WrittenShard, write_shard
-from mien.media.frames import remove_left_parts, whole_file
 from mien.prepare.engines import run_local
 from mien.types import EMOTIONS, Clip, MienError, Skipped
+from mien.whole_file import remove_left_parts, whole_file
 
 EXPORT_FILE = "export.json"
 SHARD_DIGITS = 5

@@ -22,8 +22,8 @@ from mien.inspect.sample import Survey, choose, read_clips, survey
 from mien.inspect.sections import ShownClip, clips_section, head, left_out_section, numbers_section, timelines_section
 from mien.inspect.strips import read_strip
 from mien.inspect.timeline import Timeline, read_timeline
-from mien.media.frames import whole_file
 from mien.types import Clip, MienError, Skipped
+from mien.whole_file import write_whole
 
 HERE = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = HERE / "inspect.html", HERE / "inspect.css", HERE / "inspect.js"
@@ -102,8 +102,7 @@ def inspect_store(store: Path, out: Path, *, settings: InspectSettings | None = 
     reasons = read_left_out(store / SKIPPED_FILE)
     card = read_card(store) if (store / CARD_FILE).is_file() else None
     page = _render(store, subject, found, drawn, reasons, card, settings)
-    with whole_file(out) as part:
-        part.write_text(page, encoding="utf-8")
+    write_whole(out, page)
     return InspectReport(
         page=out,
         num_shown=sum(shown.has_words for shown in drawn.clips),

@@ -5,13 +5,8 @@ Layout: docs/data.md. A file appears whole or not at all, carries what it was ma
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import socket
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,17 +19,11 @@ import simplejpeg
 from jaxtyping import UInt8
 
 from mien.types import MienError, VideoInfo
+from mien.whole_file import whole_file
 
 METADATA_KEY = b"mien"
-HOST = socket.gethostname().replace(".", "-")  # a store may lie on a disk that several machines share
 FRAMES_PER_BATCH = 64  # all batches but the last have this many, so that frame i is in batch i // 64
 SCHEMA = pa.schema([pa.field("jpeg", pa.binary(), nullable=False), pa.field("time_s", pa.float64(), nullable=False)])
-
-STALE_S = 3600.0
-
-
-class DiskFullError(MienError):
-    """No room for an output; what was written before is whole."""
 
 
 class FrameWriter:
@@ -179,43 +168,3 @@ def metadata_of(schema: pa.Schema, *, path: Path) -> dict[str, Any]:
     if METADATA_KEY not in (schema.metadata or {}):
         raise MienError(f"{path} was not written by mien; delete it and run `mien prepare` again")
     return dict(json.loads(schema.metadata[METADATA_KEY]))
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; becomes `path` when the block succeeds, else is removed."""
-    temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"no room left for {path}; all other outputs are whole: make room, and run the same command again"
-            ) from error
-        raise
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def remove_left_parts(folder: Path) -> None:
-    """Delete what killed processes left unfinished in `folder`: those of this machine, and what is an hour old."""
-    for part in folder.glob(".*.part"):
-        *_, host, pid, _ = part.name.rsplit(".", 3)
-        is_ours_and_over = host == HOST and pid.isdecimal() and not is_running(int(pid))
-        if is_ours_and_over or time.time() - part.stat().st_mtime > STALE_S:
-            part.unlink(missing_ok=True)
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is a process of that number on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # someone else's
-        return True
-    return True

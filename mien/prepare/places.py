@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mien.media.frames import whole_file
 from mien.types import MienError
+from mien.whole_file import whole_file
 
 WHOLE_ON_ARRIVAL = frozenset({"abfs", "az", "gcs", "gs", "memory", "s3", "s3a"})
 """Object stores: what is sent appears whole or not at all. Elsewhere it is sent under another name and renamed."""

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from mien.data.store import CLIPS_FILE, INDEX_FILE
 from mien.data.tables import up_to_date
-from mien.media.frames import DiskFullError, is_running, remove_left_parts
 from mien.prepare.engines import OnProgress
 from mien.prepare.origin import origin_of
 from mien.prepare.places import Place
@@ -25,6 +24,7 @@ from mien.prepare.settings import PrepareSettings
 from mien.prepare.stages import OUTPUTS, Stage, Stages
 from mien.prepare.videos import NamedVideo, VideoFiles, excluded_ids, exclusion
 from mien.types import MienError, Skipped
+from mien.whole_file import DiskFullError, is_running, remove_left_parts
 
 SCRATCH = "mien-video-"
 

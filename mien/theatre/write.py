@@ -22,6 +22,7 @@ from mien.theatre.render import Seen, num_frames, render
 from mien.theatre.script import Script, open_script
 from mien.theatre.settings import SPLITS, Split, TheatreSettings
 from mien.types import MienError
+from mien.whole_file import whole_file, write_whole
 
 FORMAT = 1
 _ENCODER = {
@@ -89,15 +90,13 @@ def write_video(out: Path, settings: TheatreSettings, name: VideoName) -> VideoN
     beats = write_play(settings, name.split, name.number, script=script, pictures=pictures)
     frames = render(beats, width=settings.width, height=settings.height, fps=settings.fps, pictures=pictures)
     path = name.path(out, ".mp4")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".mp4.part")
-    rows = _encode(temporary, frames, settings)
-    temporary.replace(path)
-    _write(name.path(out, ".srt"), _srt(beats))
-    _write(name.path(out, ".boxes.csv"), _boxes_csv(rows, settings.fps))
+    with whole_file(path) as part:
+        rows = _encode(part, frames, settings)
+    write_whole(name.path(out, ".srt"), _srt(beats))
+    write_whole(name.path(out, ".boxes.csv"), _boxes_csv(rows, settings.fps))
     truth = {"format": FORMAT, "video": path.name, "fps": settings.fps, "width": settings.width,
              "height": settings.height, "num_frames": num_frames(beats, settings.fps), **_truth(beats)}  # fmt: skip
-    _write(name.path(out, ".truth.json"), json.dumps(truth, indent=1) + "\n")
+    write_whole(name.path(out, ".truth.json"), json.dumps(truth, indent=1) + "\n")
     return name
 
 
@@ -130,7 +129,7 @@ def _claim(out: Path, settings: TheatreSettings) -> None:
         if differing := [key for key in {**here, **found} if here.get(key) != found.get(key)]:
             what = ", ".join(f"{key}: {found.get(key)} there, {here.get(key)} here" for key in differing)
             raise MienError(f"{out} holds a theatre of other settings ({what}); name another folder or remove it")
-    _write(path, json.dumps(wanted, indent=1) + "\n")
+    write_whole(path, json.dumps(wanted, indent=1) + "\n")
 
 
 def _essence(theatre: dict[str, Any]) -> dict[str, Any]:
@@ -207,10 +206,3 @@ def _truth(beats: Sequence[Beat]) -> dict[str, Any]:
             person["emotions"].append({"start_s": beat.start_s, "end_s": beat.end_s, "emotion": show.emotion,
                                        "intensity": round(show.intensity, 3)})  # fmt: skip
     return {"utterances": utterances, "shots": shots, "persons": [persons[track] for track in sorted(persons)]}
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien import distributed
-from mien.media.frames import whole_file
 from mien.types import MienError
+from mien.whole_file import whole_file
 
 
 def stop_if_not_finite(

@@ -27,10 +27,10 @@ from mien.data.tables import write_faces, write_index
 from mien.exchange import ExportSettings, export_webdataset, import_webdataset
 from mien.exchange.clip_video import decoded_pictures, encode_clip, stored_jpegs
 from mien.exchange.sample import About, ClipSample, from_json, to_json
-from mien.media.frames import DiskFullError
 from mien.media.transforms import Preprocess
 from mien.prepare.settings import PrepareSettings
 from mien.types import BoxTable, Clip, FaceTable, MienError, VideoInfo
+from mien.whole_file import DiskFullError
 
 MJPEG = ExportSettings(codec="mjpeg", clips_per_shard=5)
 MIN_PSNR = 38.0  # dB, of what docs/exchange.md promises for crf 18

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from mien.media.frames import DiskFullError, FrameReader, FrameWriter, whole_file
+from mien.media.frames import FrameReader, FrameWriter
 from mien.types import MienError, VideoInfo
+from mien.whole_file import DiskFullError, whole_file
 
 INFO = VideoInfo(
     source="a.mp4",

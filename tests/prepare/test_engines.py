@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from mien.media.frames import DiskFullError
 from mien.prepare.engines import OnProgress, run_here, run_processes
 from mien.prepare.places import Place
 from mien.prepare.video import PreparedVideo
 from mien.prepare.videos import NamedVideo
 from mien.types import Skipped
+from mien.whole_file import DiskFullError
 
 VIDEOS = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num_bytes=1) for name in "abcde"]
 

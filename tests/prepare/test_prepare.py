@@ -9,9 +9,10 @@ from made_videos import write_subtitles, write_video
 from mien.config import validate
 from mien.data.store import Store
 from mien.data.tables import NO_FACES
-from mien.media.frames import DiskFullError, FrameWriter
+from mien.media.frames import FrameWriter
 from mien.prepare import Engine, PrepareSettings, Slice, prepare
 from mien.types import Detections, MienError
+from mien.whole_file import DiskFullError
 
 CLIPS = {"clips.parquet", "index.parquet", "card.json", "card.md"}
 LINES = [(0.1, 2.4, "I am so glad you came."), (2.5, 3.0, "Yes."), (3.1, 5.9, "Nobody ever listens to me!")]
