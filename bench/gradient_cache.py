@@ -5,7 +5,7 @@ python bench/gradient_cache.py --preset ViT-B/32 --device cuda --precision bfloa
     --micro-batch 128 --loss-chunk 1024 --whole-up-to 512
 
 Forward and backward of EmotionCLIP on random pixels, eight frames a clip and 16 tokens an utterance. Every figure comes
-from a process of its own and is what a step adds to what was held before: on a CPU the resident peak (frames included:
+from a process of its own and is what a step adds to one of 4 clips: on a CPU the resident peak (frames included:
 they are in the same memory) and CPU seconds of one thread, on a GPU the allocated peak and seconds.
 `largest_difference` is of all gradients, relative to the largest number of each; there is no dropout, whose random
 numbers would differ.
