@@ -236,12 +236,12 @@ def pictures_of(video: Path | None, *, width: int, height: int) -> Iterator[np.n
 
 
 def drawn(*, width: int, height: int) -> Iterator[np.ndarray]:
-    """Noise whose amplitude falls with the frequency as that of soft pictures does: about 15 kB a stored frame."""
+    """Noise whose amplitude falls with the frequency until a stored frame has 14 kB, near those of real videos."""
     rng = np.random.default_rng(0)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = 1 / max(height, width)
     for _ in range(FRAMES_PER_VIDEO):
-        spectrum = np.fft.rfft2(rng.normal(size=(3, height, width))) / frequency**1.5
+        spectrum = np.fft.rfft2(rng.normal(size=(3, height, width))) / frequency**1.8
         noise = np.fft.irfft2(spectrum, s=(height, width)).transpose(1, 2, 0)
         grey = noise[..., :1] + 0.2 * noise  # colours vary less than brightness
         yield np.ascontiguousarray((128 + 50 * grey / grey.std()).clip(0, 255).astype(np.uint8))

@@ -6,7 +6,6 @@ before.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -18,9 +17,10 @@ import torch
 from jaxtyping import Float, Float32, Int, UInt8
 from pydantic import Field
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from mien.config import Config
+from mien.data.batch_memory import BatchMemory, as_one
 from mien.data.store import Store
 from mien.media.sampling import evenly, random_in_order
 from mien.media.transforms import Augment, Crop, Preprocess, centre_crop, crop_boxes_with, crop_frame, random_crop
@@ -99,6 +99,7 @@ class ClipDataset(Dataset[Sample]):
         self.preprocess = preprocess
         self.augment = augment
         self.seed = seed
+        self._memory = BatchMemory()
         self.subject = settings.subject or store.settings["subject"]
         require_speakers(store, self.subject)
 
@@ -111,7 +112,7 @@ class ClipDataset(Dataset[Sample]):
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> list[Sample]:
         """The samples of a batch, their frames in one block of memory, so that `collate` need not copy them."""
         size = self.preprocess.image_size
-        frames = _room(len(keys), self.settings.num_frames, 3, size, size)
+        frames = self._memory.take(len(keys), self.settings.num_frames, 3, size, size)
         return [self._read(epoch, index, own) for (epoch, index), own in zip(keys, frames, strict=True)]
 
     def _read(self, epoch: int, index: int, frames: UInt8[Tensor, "t 3 h w"]) -> Sample:
@@ -174,15 +175,6 @@ class ClipDataset(Dataset[Sample]):
         return frame.start + rows[np.argsort(-score[rows], kind="stable")][: self.settings.max_boxes]
 
 
-def _room(*shape: int) -> UInt8[Tensor, "..."]:
-    """Memory for a batch's pictures, not filled."""
-    if get_worker_info() is None:
-        return torch.from_numpy(np.empty(shape, dtype=np.uint8))  # numpy asks for huge pages, torch does not
-    # What a worker sends is moved to shared memory, unless it lies there; torch's own collate makes room like this.
-    storage = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
-    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
-
-
 def require_speakers(store: Store, subject: str) -> None:
     """Raise MienError where the speaker is to be the subject, and the store does not say who speaks."""
     settings = store.settings
@@ -222,21 +214,9 @@ def collate(samples: Sequence[Sample], *, tokenizer: Tokenizer | None, context_l
     if tokenizer is not None:
         token_ids = tokenizer.encode([s.text for s in samples], context_length=context_length)
     return ClipBatch(
-        frames=_together([s.frames for s in samples]),
+        frames=as_one([s.frames for s in samples]),
         boxes=boxes,
         token_ids=token_ids,
         sentiment_logits=torch.from_numpy(np.stack([s.sentiment_logits for s in samples])),
         ids=tuple(s.id for s in samples),
     )
-
-
-def _together(frames: Sequence[Tensor]) -> UInt8[Tensor, "b t 3 h w"]:
-    """The block of memory in which the dataset put these, one after the other; where it did not, a copy."""
-    block, size = frames[0].untyped_storage(), frames[0].numel()
-    is_in_place = block.nbytes() == len(frames) * size and all(
-        own.untyped_storage().data_ptr() == block.data_ptr() and own.storage_offset() == i * size
-        for i, own in enumerate(frames)
-    )
-    if not is_in_place:
-        return torch.stack(list(frames))
-    return frames[0].new_empty(0).set_(block).view(len(frames), *frames[0].shape)
