@@ -31,9 +31,9 @@ class BatchMemory:
             # What a worker sends is moved to shared memory, unless it lies there; torch's own collate does the same.
             storage = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
             return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
-        free = [number for number, block in enumerate(self._blocks) if block.shape == shape and self._is_free(number)]
-        if free:
-            return torch.from_numpy(self._blocks[free[0]])
+        for number in range(len(self._blocks)):  # a loop over the blocks would refer to them
+            if self._blocks[number].shape == shape and self._is_free(number):
+                return torch.from_numpy(self._blocks[number])
         block = np.empty(shape, dtype=np.uint8)
         self._blocks = [*self._blocks, block][-MAX_KEPT:]
         return torch.from_numpy(block)

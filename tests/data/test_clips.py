@@ -15,7 +15,6 @@ from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, Sample, colla
 from mien.data.store import Store
 from mien.media.transforms import Augment, Preprocess
 from mien.text import Tokenizer
-from mien.types import ClipBatch
 
 
 @pytest.fixture
@@ -111,27 +110,6 @@ def test_samples_that_do_not_fill_one_memory_in_order_are_copied(store: Store, o
     samples = [read[i] for i in order]
     batch = collate(samples, tokenizer=None, context_length=77)
     assert all(torch.equal(own, sample.frames) for own, sample in zip(batch.frames, samples, strict=True))
-
-
-def test_memory_of_a_batch_is_used_again_only_when_nothing_refers_to_it(store: Store) -> None:
-    data = dataset(store)
-
-    def read() -> ClipBatch:
-        return collate(data.__getitems__([(0, 3), (0, 1)]), tokenizer=None, context_length=77)
-
-    held = read()
-    kept = read().frames[1, 0]  # a part of a batch keeps the whole
-    before = held.frames.clone(), kept.clone()
-    used = set()
-    for _ in range(4):
-        batch = read()
-        assert batch.frames.data_ptr() not in (held.frames.data_ptr(), kept.data_ptr() - kept.storage_offset())
-        batch.frames.zero_()
-        used.add(batch.frames.data_ptr())
-    del batch
-    assert read().frames.data_ptr() in used
-    assert torch.equal(held.frames, before[0])
-    assert torch.equal(kept, before[1])
 
 
 def test_filter_keeps_by_name_and_by_neutrality(store: Store) -> None:
