@@ -202,6 +202,16 @@ class ClipBatch:
             ids=self.ids,
         )
 
+    def pin_memory(self) -> ClipBatch:
+        """A copy in memory that a GPU reads by itself; torch's loader calls it."""
+        return ClipBatch(
+            frames=self.frames.pin_memory(),
+            boxes=self.boxes.pin_memory(),
+            token_ids=self.token_ids.pin_memory(),
+            sentiment_logits=self.sentiment_logits.pin_memory(),
+            ids=self.ids,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepOutput:

@@ -54,9 +54,6 @@ class RunConfig(Config):
     data: DataConfig
     optim: OptimConfig = OptimConfig()
     train: TrainerConfig = TrainerConfig()
-    compile: bool = False
-    """Have torch.compile make the towers' code: a minute or two before the first step, fewer passes over memory after
-    it. Results are the same within rounding."""
     weights_license: str = "unknown"
     trained_on: str = "unknown"
 
@@ -116,7 +113,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             world_size=distributed.world_size(),
         )
         freeze_untrained(config.optim, method)
-        if config.compile:
+        if config.train.compile:
             method.model.compile_towers()
         optimizer = build_optimizer(config.optim, method)
         first_step, fresh = _restore(config, run, method, optimizer, clips=digest(clips))
