@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -49,6 +50,7 @@ class ImportedVideo:
 
 def claim_store(out: Path, settings: dict[str, Any], *, imported_from: str) -> None:
     """Make `out` a store with these settings, unless it is something else: a prepared store is not imported into."""
+    require_local(out)
     file = out / SETTINGS_FILE
     content = json.dumps({"format": FORMAT, "settings": settings, "imported_from": imported_from}, indent=2) + "\n"
     there = file.read_text(encoding="utf-8") if file.is_file() else None
@@ -141,6 +143,14 @@ def finish_import(
 def give_up(work: Any, reason: str) -> ImportedVideo:
     """The outcome of a video whose processes died."""
     return ImportedVideo(name=work.name, failure=Skipped(what=work.name, reason=reason))
+
+
+def require_local(path: str | Path) -> None:
+    """Raise MienError for a URL: unlike `mien prepare`, exchange works on local disks."""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
+        raise MienError(
+            f"{path} is a URL; shards and what is imported lie on a local disk: copy them there, or from there"
+        )
 
 
 def is_safe_name(name: str) -> bool:

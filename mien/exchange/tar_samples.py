@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mien.exchange.finish import require_local
 from mien.media.video import VIDEO_SUFFIXES
 from mien.types import MienError, Skipped
 
@@ -65,6 +66,7 @@ class TarSample:
 
 def find_shards(where: str | Path) -> list[Path]:
     """The tars of a folder, those that a pattern names (`shards/*.tar`, `{00000..00041}.tar`), or a single one."""
+    require_local(where)
     path = Path(where)
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if re.search(r"\.tar(\.\w+)?$", file.name))

@@ -17,6 +17,7 @@ from mien.config import Config
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FRAMES_FILE, INDEX_FILE, Store
 from mien.data.tables import read_clips
 from mien.exchange.clip_video import Codec
+from mien.exchange.finish import require_local
 from mien.exchange.sample import VERSION
 from mien.exchange.shard_file import ShardWork, WrittenShard, write_shard
 from mien.prepare.engines import run_local
@@ -126,6 +127,7 @@ def _sizes(store: Store, index: pa.Table) -> Iterator[int]:
 
 def _claim(out: Path, settings: ExportSettings, *, num_shards: int) -> None:
     """Make `out` an export of `num_shards` shards, unless it is something else; shards of a longer one go."""
+    require_local(out)
     file = out / EXPORT_FILE
     if out.exists() and not file.is_file() and (not out.is_dir() or any(out.iterdir())):
         raise MienError(f"{out} is there already and is no export (no {EXPORT_FILE} in it); name an empty folder")

@@ -453,3 +453,11 @@ def test_nothing_of_a_clip_is_lost_in_its_json(told: dict) -> None:
 def test_json_that_contradicts_itself_is_an_error() -> None:
     with pytest.raises(MienError, match="not that of a clip"):
         from_json({"mien": 1, "sentiment_logits": []})
+
+
+def test_urls_are_refused_and_make_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = write_store(tmp_path / "store")
+    with pytest.raises(MienError, match="is a URL"):
+        export_webdataset(store.path, Path("s3://bucket/shards"), settings=ExportSettings())
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
