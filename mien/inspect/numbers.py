@@ -20,20 +20,25 @@ def facts_of(found: Survey, card: StoreCard | None) -> list[tuple[str, str]]:
     if card is None:
         return [
             ("clips", f"{found.num_clips:,}"),
-            ("hours of clips", f"{found.hours:,.2f}"),
+            _length(found.hours, "clips"),
             ("videos with clips", f"{len(found.videos):,}"),
         ]
     return [
         ("videos", f"{card.num_videos:,}"),
-        ("hours of pictures", f"{card.hours:,.2f}"),
+        _length(card.hours, "pictures"),
         ("sentences", f"{card.num_sentences:,}"),
         ("words", f"{card.num_words:,}"),
         ("clips", f"{card.num_clips:,}"),
-        ("hours of clips", f"{card.clip_hours:,.2f}"),
+        _length(card.clip_hours, "clips"),
         ("persons followed", f"{card.num_tracks:,}"),
         ("videos without words", f"{card.num_videos_without_words:,}"),
         ("duplicates left out", f"{card.num_duplicates:,}"),
+        ("failed", f"{card.num_failed:,}"),
     ]
+
+
+def _length(hours: float, what: str) -> tuple[str, str]:
+    return (f"hours of {what}", f"{hours:,.1f}") if hours >= 1 else (f"minutes of {what}", f"{60 * hours:.1f}")
 
 
 def charts_of(found: Survey, card: StoreCard | None) -> str:
