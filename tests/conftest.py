@@ -12,8 +12,11 @@ install_import_hook("mien", "shape_check.checked")  # before anything imports mi
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 torch.set_num_threads(1)  # tests run beside each other
+settings.register_profile("mien", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("mien")
 
 
 @pytest.fixture(autouse=True)

@@ -60,6 +60,7 @@ def test_every_spoken_word_is_in_one_sentence_in_order_at_a_time_of_the_captions
         assert sentences[-1].end_s <= max(c.end_s for c in captions)
 
 
+@pytest.mark.slow
 @given(rows=any_rows)
 @settings(max_examples=100, deadline=None)
 def test_every_letter_is_spoken_or_listed(rows: list[Row]) -> None:
