@@ -5,7 +5,7 @@
 Persons are detected once in every frame. Each tracker is then shown every frame of a shot, every fourth, every eighth,
 and the key frames that `detect_boxes` would choose ("key frames"), and its tracks are carried to the frames between in
 the same way. `ours` is mien's, `greedy` the tracker it took the place of (greatest overlap first, clear boxes only,
-frames to bridge: the stride, at least 4). `--library` adds ByteTrack of the package trackers (2.6.1, Apache-2.0), which
+frames to bridge: the stride, at least 4). `--bytetrack` adds ByteTrack of the package trackers (2.6.1, Apache-2.0), which
 must lie in the same environment; `--check` compares every score with those of motmetrics (1.4.0), likewise.
 
 Three kinds of detections: `detector`, the embedded one's; `lenient`, the same with a threshold of 0.15 (it was not
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--library", action="store_true", help="add ByteTrack of the package trackers")
+    parser.add_argument("--bytetrack", action="store_true", help="add ByteTrack of the package trackers")
     parser.add_argument("--check", action="store_true", help="compare the scores with motmetrics'")
     args = parser.parse_args()
     settings = TheatreSettings(seed=args.seed, num_train=args.videos, num_test=0)
@@ -96,7 +96,9 @@ def main() -> None:
         "lenient": [replace(video, min_score=LENIENT) for video in videos],
         "disturbed": [replace(video, seen=disturbed(video, rng)) for video in videos],
     }
-    trackers: dict[str, Tracker] = {"ours": ours, "greedy": greedy} | ({"library": library} if args.library else {})
+    trackers: dict[str, Tracker] = {"ours": ours, "greedy": greedy} | (
+        {"ByteTrack": bytetrack} if args.bytetrack else {}
+    )
     for kind, filmed in kinds.items():
         for stride in STRIDES:
             for name, tracker in trackers.items():
@@ -196,7 +198,7 @@ def greedy(keys: Sequence[KeyFrame], min_score: float, max_gap: int) -> list[Tra
     return tracks
 
 
-def library(keys: Sequence[KeyFrame], min_score: float, max_gap: int) -> list[Track]:
+def bytetrack(keys: Sequence[KeyFrame], min_score: float, max_gap: int) -> list[Track]:
     """ByteTrack of the package trackers, told the usual time between key frames."""
     from supervision import Detections as TheirDetections
     from trackers import ByteTrackTracker
