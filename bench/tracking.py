@@ -5,7 +5,7 @@
 Persons are detected once in every frame. Each tracker is then shown every frame of a shot, every fourth, every eighth,
 and the key frames that `detect_boxes` would choose ("key frames"), and its tracks are carried to the frames between in
 the same way. `ours` is mien's, `greedy` the tracker it took the place of (greatest overlap first, clear boxes only,
-frames to bridge: the stride, at least 4). `--bytetrack` adds ByteTrack of the package trackers (2.6.1, Apache-2.0), which
+frames to bridge: the stride, at least 4). `--bytetrack` adds that of the package trackers (2.6.1, Apache-2.0), which
 must lie in the same environment; `--check` compares every score with those of motmetrics (1.4.0), likewise.
 
 Three kinds of detections: `detector`, the embedded one's; `lenient`, the same with a threshold of 0.15 (it was not
