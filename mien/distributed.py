@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # before there is a group: its defaults would keep it, and gloo's threads, alive
 from jaxtyping import Shaped
 from torch import Tensor, nn
 

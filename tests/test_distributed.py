@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from processes import start, start_joined
+from tiny import CONFIG, part_of, random_batch
 from torch.nn.parallel import DistributedDataParallel
 
 from mien import distributed
-
-sys.path.insert(0, str(Path(__file__).parent))  # in the spawned processes too
-from tiny import CONFIG, part_of, random_batch
 
 GLOBAL_BATCH = 8
 
@@ -51,27 +48,23 @@ def averaged(rank: int) -> list[Any]:
     return [p.grad.tolist() for p in parameters if p.grad is not None]
 
 
-def worker(rank: int, world_size: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
-    try:
-        result = compute(world_size)
-        result["any"] = distributed.any_true(rank == world_size - 1), distributed.any_true(False)
-        rows = distributed.gather(torch.full((2, 3), float(rank)))
-        result["gathered"] = rows[:, 0].tolist()
-        result["largest"] = distributed.largest(torch.tensor(float(rank)))
-        result["collected"] = distributed.collect({"rank": rank, "names": ["a"] * rank})
-        result["averaged"] = averaged(rank)
-        result["own"] = rows[distributed.own_rows(2), 0].tolist()
-        torch.save(result, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
+def exchange(folder: Path) -> None:
+    rank, world_size = distributed.rank(), distributed.world_size()
+    result = compute(world_size)
+    result["any"] = distributed.any_true(rank == world_size - 1), distributed.any_true(False)
+    rows = distributed.gather(torch.full((2, 3), float(rank)))
+    result["gathered"] = rows[:, 0].tolist()
+    result["largest"] = distributed.largest(torch.tensor(float(rank)))
+    result["collected"] = distributed.collect({"rank": rank, "names": ["a"] * rank})
+    result["averaged"] = averaged(rank)
+    result["own"] = rows[distributed.own_rows(2), 0].tolist()
+    torch.save(result, folder / f"{rank}.pt")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_processes_together_equal_one(world_size: int, tmp_path: Path) -> None:
-    mp.spawn(worker, args=(world_size, str(tmp_path)), nprocs=world_size)
+    start_joined(exchange, tmp_path, world_size=world_size)
     expected = compute(1)
     for rank in range(world_size):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
@@ -93,6 +86,23 @@ def test_processes_together_equal_one(world_size: int, tmp_path: Path) -> None:
             [[30 + middle] * 2] * 2,
         ]
         assert found["own"] == [float(rank)] * 2
+
+
+def leave(folder: Path) -> None:
+    with distributed.process_group("cpu"):
+        module = DistributedDataParallel(torch.nn.Linear(2, 2))
+        module(torch.ones(1, 2)).sum().backward()
+        del module
+    threads = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
+    (folder / f"{distributed.rank()}.txt").write_text("\n".join(threads))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed in /proc on Linux only")
+def test_gloos_threads_are_gone_when_the_group_is_left(tmp_path: Path) -> None:
+    """One that outlives the interpreter aborts a process whose work is done."""
+    start(leave, tmp_path, world_size=2)
+    assert "gloo" not in (tmp_path / "0.txt").read_text()
 
 
 def test_one_process_needs_no_group() -> None:

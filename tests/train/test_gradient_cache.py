@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # in the spawned processes too
+from processes import start_joined
 from tiny import CONFIG, part_of, random_batch
+from torch import Tensor, nn
 
 from mien import distributed
 from mien.methods import EmotionClip, EmotionClipConfig
@@ -166,22 +162,17 @@ def test_some_clips_of_a_batch_are_cut_from_every_field() -> None:
 GLOBAL_BATCH = 8
 
 
-def cached_worker(rank: int, world_size: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
-    try:
-        own = distributed.own_rows(GLOBAL_BATCH // world_size)
-        method = build(CONFIG.model_copy(update={"loss_chunk": 1}))
-        output = cached_backward(method, part_of(random_batch(), own), micro_batch=1, device="cpu", autocast=float32)
-        distributed.average_gradients(method.parameters())
-        result = {
-            "loss": distributed.mean(output.loss),
-            "logs": {name: distributed.mean(value) for name, value in output.logs.items()},
-            "gradients": gradients(method),
-        }
-        torch.save(result, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
+def backward_with_cache(folder: Path) -> None:
+    own = distributed.own_rows(GLOBAL_BATCH // distributed.world_size())
+    method = build(CONFIG.model_copy(update={"loss_chunk": 1}))
+    output = cached_backward(method, part_of(random_batch(), own), micro_batch=1, device="cpu", autocast=float32)
+    distributed.average_gradients(method.parameters())
+    result = {
+        "loss": distributed.mean(output.loss),
+        "logs": {name: distributed.mean(value) for name, value in output.logs.items()},
+        "gradients": gradients(method),
+    }
+    torch.save(result, folder / f"{distributed.rank()}.pt")
 
 
 @pytest.mark.slow
@@ -189,7 +180,7 @@ def cached_worker(rank: int, world_size: int, folder: str) -> None:
 def test_processes_with_micro_batches_and_chunks_equal_one_process_with_neither(
     world_size: int, tmp_path: Path
 ) -> None:
-    mp.spawn(cached_worker, args=(world_size, str(tmp_path)), nprocs=world_size)
+    start_joined(backward_with_cache, tmp_path, world_size=world_size)
     whole = build()
     expected = whole(random_batch())
     expected.loss.backward()

@@ -19,10 +19,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # in the spawned processes too
+from processes import start_joined
 from tiny import CONFIG, part_of, random_batch
 from tiny_store import write_store
 
@@ -111,21 +108,18 @@ class InfiniteOnOneRank(EmotionClip):
 
 def as_ranks(work: Callable[[Path], None], folder: Path, *, world_size: int = 2) -> list[str]:
     """What each of the processes died of ("" where it did not), each having run `work`."""
-    mp.spawn(_as_rank, args=(world_size, work, folder), nprocs=world_size)
+    start_joined(_until_it_dies, work, folder, world_size=world_size)
     return [(folder / f"died-{rank}").read_text(encoding="utf-8") for rank in range(world_size)]
 
 
-def _as_rank(rank: int, world_size: int, work: Callable[[Path], None], folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
+def _until_it_dies(work: Callable[[Path], None], folder: Path) -> None:
     died = ""
     try:
         work(folder)
     except MienError as error:
         died = str(error)
-    (folder / f"died-{rank}").write_text(died, encoding="utf-8")
-    dist.barrier()  # an error on one process alone would leave the other waiting in another collective
-    dist.destroy_process_group()
+    (folder / f"died-{distributed.rank()}").write_text(died, encoding="utf-8")
+    distributed.barrier()  # an error on one process alone would leave the other waiting in another collective
 
 
 def _fit_to_infinity(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
+from processes import start
 from safetensors.torch import load_file
 from tiny_store import write_store
 
@@ -260,21 +260,6 @@ def test_run_of_gains_and_biases_leaves_the_weights_and_resumes_bitwise(store: P
     assert_same_weights(tmp_path / "whole", tmp_path / "cut")
 
 
-def _train_as_rank(rank: int, world_size: int, port: int, store: Path, run: Path, train_what: str = "all") -> None:
-    import os
-
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(world_size),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
-    torch.set_num_threads(1)
-    settings = _without_dropout(store)
-    train(settings if train_what == "all" else _only_gains_and_biases(settings), run)
-
-
 def _without_dropout(store: Path) -> RunConfig:
     data = config(store).model_dump()
     data["method"]["model"]["temporal"]["dropout"] = 0.0  # whose random numbers differ between ranks
@@ -285,12 +270,13 @@ def _without_dropout(store: Path) -> RunConfig:
 def test_two_and_four_processes_have_the_losses_of_one(store: Path, tmp_path: Path) -> None:
     train(_without_dropout(store), tmp_path / "1")
     for ranks in (2, 4):
-        mp.spawn(_train_as_rank, args=(ranks, 29600 + ranks, store, tmp_path / str(ranks)), nprocs=ranks)
+        start(train, _without_dropout(store), tmp_path / str(ranks), world_size=ranks)
         assert losses(tmp_path / str(ranks)) == pytest.approx(losses(tmp_path / "1"), rel=1e-4)
 
 
 @pytest.mark.slow
 def test_two_processes_train_gains_and_biases_as_one_does(store: Path, tmp_path: Path) -> None:
-    train(_only_gains_and_biases(_without_dropout(store)), tmp_path / "1")
-    mp.spawn(_train_as_rank, args=(2, 29612, store, tmp_path / "2", "gains_and_biases"), nprocs=2)
+    settings = _only_gains_and_biases(_without_dropout(store))
+    train(settings, tmp_path / "1")
+    start(train, settings, tmp_path / "2", world_size=2)
     assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), rel=1e-4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # in the spawned processes too
+from processes import start_joined
 from tiny import CONFIG, part_of, random_batch
 
 from mien import distributed
@@ -84,21 +80,16 @@ def test_accumulated_parts_may_be_embedded_in_micro_batches_too(tmp_path: Path) 
     assert abs(losses(plain)[0] - GOLDEN[0]) > 0.01  # negatives within a part only
 
 
-def fit_as_rank(rank: int, world_size: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world_size)
-    try:
-        fit(folder / "plain")
-        fit(folder / "cached", CONFIG.model_copy(update={"loss_chunk": 1}), micro_batch=1)
-        fit(folder / "parts", parts=2, micro_batch=1)
-    finally:
-        dist.destroy_process_group()
+def fit_in_three_ways(folder: Path) -> None:
+    fit(folder / "plain")
+    fit(folder / "cached", CONFIG.model_copy(update={"loss_chunk": 1}), micro_batch=1)
+    fit(folder / "parts", parts=2, micro_batch=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_processes_with_and_without_micro_batches_have_the_losses_of_one(world_size: int, tmp_path: Path) -> None:
-    mp.spawn(fit_as_rank, args=(world_size, tmp_path), nprocs=world_size)
+    start_joined(fit_in_three_ways, tmp_path, world_size=world_size)
     rows = {name: read_metrics(tmp_path / name / "metrics.jsonl") for name in ("plain", "cached", "parts")}
     assert losses(rows["plain"]) == pytest.approx(GOLDEN, rel=1e-3)
     assert losses(rows["cached"]) == pytest.approx(GOLDEN, rel=1e-3)
