@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,40 @@ def test_a_video_that_kills_its_worker_again_and_again_fails_alone() -> None:
     failures = {video.name: video.failure for video in done}
     assert set(failures) == set("abc")
     assert [name for name, failure in failures.items() if failure] == ["b"]
+
+
+def stay_on(node: str, folder: Path, video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
+    """Never comes back from `node`."""
+    import ray
+
+    if ray.get_runtime_context().get_node_id() == node:
+        (folder / "reached").touch()
+        threading.Event().wait()
+    return PreparedVideo(name=video.name)
+
+
+def test_a_node_that_dies_at_work_costs_no_video(tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    dying = cluster.add_node(num_cpus=1)
+
+    def kill() -> None:
+        while not (tmp_path / "reached").exists():
+            time.sleep(0.05)
+        cluster.remove_node(dying, allow_graceful=False)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    videos = [NamedVideo(name=str(n), place=Place.of("/none"), file=f"{n}.mp4", num_bytes=1) for n in range(8)]
+    try:
+        job = partial(stay_on, dying.node_id, tmp_path)
+        done = list(run_ray(job, videos, address=cluster.address, give_up=give_up))
+        killer.join(timeout=60)
+    finally:
+        cluster.shutdown()
+    assert not killer.is_alive()  # the node was at work, and is gone
+    assert sorted((video.name, video.failure) for video in done) == [(str(n), None) for n in range(8)]
 
 
 @pytest.mark.real_data
