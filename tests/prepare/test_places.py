@@ -11,7 +11,7 @@ from made_videos import write_subtitles, write_video
 
 from mien.config import validate
 from mien.data.store import Store
-from mien.prepare import PrepareSettings, prepare
+from mien.prepare import Engine, PrepareSettings, prepare
 from mien.prepare.places import Place
 from mien.prepare.videos import find_videos
 from mien.types import MienError
@@ -51,6 +51,42 @@ def test_videos_and_store_may_be_elsewhere_and_the_store_is_the_same(
     memory.get("/stores/one", str(tmp_path / "fetched"), recursive=True)
     assert content(tmp_path / "fetched") == content(tmp_path / "here")
     assert [clip.id for clip in Store(tmp_path / "fetched").clips()] == ["b#0", "series/a#0"]
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a bucket on an S3 server of this machine (moto's), which processes started from here find too."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    fsspec.filesystem("s3", skip_instance_cache=True).mkdir("corpus")
+    yield "s3://corpus"
+    server.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # of S3's client and its server
+def test_a_bucket_takes_the_same_store_from_several_processes_once(videos: Path, tmp_path: Path, bucket: str) -> None:
+    here = prepare(videos, tmp_path / "here", settings=SETTINGS)
+    s3 = fsspec.filesystem("s3", skip_instance_cache=True)
+    s3.put(str(videos), "corpus/videos", recursive=True)
+    engine = Engine(workers=2)
+    there = prepare(f"{bucket}/videos", f"{bucket}/store", settings=SETTINGS, engine=engine)
+    assert there == here
+    s3.invalidate_cache()
+    s3.get("corpus/store", str(tmp_path / "fetched"), recursive=True)
+    assert content(tmp_path / "fetched") == content(tmp_path / "here")
+    again = prepare(f"{bucket}/videos", f"{bucket}/store", settings=SETTINGS, engine=engine)
+    assert (again.num_new, again.num_clips) == (0, here.num_clips)
 
 
 def test_what_is_done_elsewhere_is_not_done_again(
