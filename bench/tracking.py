@@ -37,10 +37,11 @@ from scipy.optimize import linear_sum_assignment
 from mien.media.frames import FrameReader
 from mien.perception.detector import build_detector
 from mien.perception.keyframes import find_key_frames
-from mien.perception.shots import Overview, overview
+from mien.perception.shots import Overview
 from mien.perception.tracking import MIN_IOU, KeyFrame, Track, find_tracks, iou, table_of
 from mien.prepare.boxes import LONGEST_MISS_S, BoxSettings, annotated_boxes
 from mien.prepare.frames import FrameSettings, make_frames
+from mien.prepare.looking import see_from_afar
 from mien.theatre import TheatreSettings, write_theatre
 from mien.theatre.play import write_play
 from mien.theatre.script import open_script
@@ -119,7 +120,7 @@ def film(folder: Path, settings: TheatreSettings, number: int, *, threads: int) 
     truth = annotated_boxes(reader, video.with_suffix(".boxes.csv"))
     return Filmed(
         seen=[detector.detect(reader.decode(i)[None])[0] for i in range(len(reader))],
-        view=overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader))),
+        view=see_from_afar(reader),
         truth=replace(truth, track=person_and_shot(truth, true_cuts_s(settings, number), fps=reader.info.fps)),
         fps=reader.info.fps,
         min_score=detector.threshold,

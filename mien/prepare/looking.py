@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mien.media.frames import FrameReader
 from mien.perception.detector import Detector
 from mien.perception.keyframes import find_key_frames
-from mien.perception.shots import overview
+from mien.perception.shots import Overview, overview
 from mien.perception.tracking import KeyFrame
 
 THUMBNAIL = 32  # pixels of the short side: libjpeg decodes 256 to it at an eighth, fastest of all
@@ -21,7 +21,7 @@ def look_at_key_frames(
     They are the ends of each shot, pictures `every` apart at most, and as many between as it takes to know who was
     where (mien.perception.keyframes).
     """
-    video = overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader)))
+    video = see_from_afar(reader)
     shots: list[list[KeyFrame]] = []
     for shot in video.shots:
         shots.append([])
@@ -35,3 +35,8 @@ def look_at_key_frames(
             shots[-1].append(key)
             on_fraction((key.frame + 1) / len(reader))
     return shots
+
+
+def see_from_afar(reader: FrameReader) -> Overview:
+    """A video's shots, and a sketch of each of its stored pictures."""
+    return overview(reader.decode(i, min_short_side=THUMBNAIL) for i in range(len(reader)))
