@@ -103,6 +103,8 @@ def samples_of(shard: Path) -> Iterator[TarSample | Skipped]:
                 wrong = "it is cut off: fetch it again"
     except (tarfile.TarError, EOFError, ValueError) as error:
         wrong = f"it is no plain tar, or cut off ({error}): fetch it again, or uncompress it (gunzip, unzstd)"
+    except OSError as error:
+        wrong = f"it cannot be read ({error}): it must be a file that you may read"
     if sample is not None:
         yield sample
     if wrong:

@@ -74,6 +74,13 @@ def test_what_is_no_plain_tar_is_listed(tmp_path: Path) -> None:
     assert "uncompress" in line.reason
 
 
+def test_a_folder_that_is_called_like_a_tar_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "s.tar").mkdir()
+    (line,) = samples_of(tmp_path / "s.tar")
+    assert isinstance(line, Skipped)
+    assert "cannot be read" in line.reason
+
+
 def test_shards_are_named_by_folder_file_or_pattern(tmp_path: Path) -> None:
     tars = [write_tar(tmp_path / f"{i:05d}.tar", {}) for i in (8, 9, 10)]
     (tmp_path / "00008.parquet").touch()
