@@ -83,13 +83,12 @@ class _Survey:
     store_settings: dict[str, Any] | None = None
     has_foreign: bool = False
 
-    def add(self, sample: TarSample) -> None:
-        """Put a sample to its video. Raises MienError if it can have none."""
+    def add(self, sample: TarSample, told: Any) -> None:
+        """Put a sample, whose JSON is `told`, to its video. Raises MienError if it can have none."""
         if sample.video is None:
             raise MienError(f"it has no video among its files ({', '.join(sorted(sample.files))})")
-        told = sample.json()
         ours = is_ours(told)
-        name = str(told["video"]) if ours else sample.name
+        name = str(told.get("video", "")) if ours else sample.name
         if not is_safe_name(name):
             raise MienError(f"{name!r} can be no video's name: it must be a relative path without . and ..")
         if any(known.is_ours != ours for known in self.videos.get(name, ())):
@@ -118,21 +117,21 @@ def _survey(shards: list[Path], ids: dict[str, str]) -> _Survey:
                 found.unreadable.append(sample)
                 continue
             try:
-                if reason := exclusion(_ids(sample), ids):
+                told = sample.json()
+                if reason := exclusion(_ids(sample, told), ids):
                     raise MienError(reason)
-                found.add(sample)
+                found.add(sample, told)
             except MienError as error:
                 found.broken.append(Skipped(what=sample.name, reason=str(error)))
     return found
 
 
-def _ids(sample: TarSample) -> Iterator[str]:
+def _ids(sample: TarSample, told: Any) -> Iterator[str]:
     """The ids a sample's video may go by: its key's, that of the video it was cut from, and what its JSON calls id."""
-    told = sample.json()
-    told = told if isinstance(told, dict) else {}
+    known = told if isinstance(told, dict) else {}
     yield from possible_ids(sample.key.rpartition("/")[2])
-    yield from possible_ids(str(told.get("video", "")).rpartition("/")[2])
-    yield from (str(told[key]) for key in ("youtube_id", "videoID", "id") if told.get(key))
+    yield from possible_ids(str(known.get("video", "")).rpartition("/")[2])
+    yield from (str(known[key]) for key in ("youtube_id", "videoID", "id") if known.get(key))
 
 
 # ── one video ────────────────────────────────────────────────────────────────────────────────────

@@ -102,6 +102,15 @@ def test_shards_without_a_single_video_are_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
+def test_a_clip_of_ours_that_names_no_video_is_listed(tmp_path: Path, film: bytes) -> None:
+    ours = json.dumps({"mien": 1, "sentiment_logits": []}).encode()
+    files = {"0.mp4": film, "0.json": ours, "1.mp4": film, "1.txt": b"Hello there."}
+    shard = write_tar(tmp_path / "s.tar", files)
+    report = import_webdataset(shard, tmp_path / "store", settings=NO_BOXES)
+    assert (report.num_videos, report.failed) == (1, ())
+    assert "can be no video's name" in lines_of(tmp_path / "store")["s/0"]
+
+
 def test_two_samples_of_one_name_are_told_apart(tmp_path: Path, film: bytes) -> None:
     for folder in ("a", "b"):
         write_tar(tmp_path / folder / "s.tar", {"0.mp4": film, "0.txt": folder.encode() * 5})
