@@ -10,8 +10,9 @@ not fixed are taken to be 640. A second input of rank 2 takes the size of the fr
   input, of the network's input otherwise.
 
 What a person's class is follows from the number of classes: 1 or 80 (COCO), the first; 91 (COCO's own numbers), 1; 92,
-those and "nothing" in a softmax. So does how pixels are scaled, which no file tells: `yolox` takes BGR from 0 to 255 in
-a letterbox on grey 114; all others RGB from 0 to 1, stretched, and with 91 or 92 classes normalised as ImageNet is.
+those and "nothing" in a softmax; with `boxes`, which does not tell it, the first. How pixels are scaled no file tells
+either: `yolox` takes BGR from 0 to 255 in a letterbox on grey 114; all others RGB from 0 to 1, stretched, and with 91
+or 92 classes normalised as ImageNet is.
 A file `NAME.onnx.json` beside `NAME.onnx` may say otherwise (SideFile).
 """
 
@@ -164,7 +165,7 @@ def _person(side: SideFile, num_classes: int | None, path: Path) -> int:
 
 
 def _pixels(side: SideFile, kind: Kind, num_classes: int | None) -> dict[str, Any]:
-    like_imagenet = num_classes in (91, 92)
+    like_imagenet = kind != "yolox" and num_classes in (91, 92)
     return {
         "is_bgr": (side.channels or ("bgr" if kind == "yolox" else "rgb")) == "bgr",
         "scale": side.scale or (1.0 if kind == "yolox" else 1 / 255),

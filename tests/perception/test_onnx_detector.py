@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from mien.perception.detector import build_detector
 from mien.perception.onnx_detector import OnnxDetector, person_score
+from mien.perception.onnx_layout import IMAGENET_MEAN, IMAGENET_STD
 from mien.types import MienError
 
 LAYOUTS = {
@@ -28,6 +29,24 @@ def with_rectangle(height: int, width: int, box: tuple[int, int, int, int]) -> n
     frame = np.zeros((height, width, 3), np.uint8)
     frame[y0:y1, x0:x1] = 255
     return frame
+
+
+def pixels_of(path: Path) -> tuple[bool, float, tuple[float, ...], tuple[float, ...], bool]:
+    layout = OnnxDetector(path, threads=1).layout
+    return layout.is_bgr, layout.scale, layout.mean, layout.std, layout.is_letterbox
+
+
+@pytest.mark.parametrize("num_classes", [1, 80, 91])
+def test_yolox_takes_bytes_as_they_are_whatever_its_classes(num_classes: int, tmp_path: Path) -> None:
+    path = tiny_detectors.save_yolox(tmp_path / "tiny.onnx", decoded=True, num_classes=num_classes)
+    assert pixels_of(path) == (True, 1.0, (0.0,) * 3, (1.0,) * 3, True)
+
+
+def test_pixels_are_normalised_as_imagenet_is_for_detr_of_91_classes_and_more(tmp_path: Path) -> None:
+    plain, imagenet = ((0.0,) * 3, (1.0,) * 3), (IMAGENET_MEAN, IMAGENET_STD)
+    for num_classes, person, normalisation in ((80, 0, plain), (91, 1, imagenet), (92, 1, imagenet)):
+        path = tiny_detectors.save_detr(tmp_path / f"{num_classes}.onnx", num_classes=num_classes, person=person)
+        assert pixels_of(path) == (False, 1 / 255, *normalisation, False)
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
