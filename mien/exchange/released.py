@@ -198,12 +198,11 @@ def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> Importe
         letterbox=(settings.letterbox_side, settings.letterbox_stride) if settings.boxes_in == "letterbox" else None,
     )
     sentences, unread = read_transcript(work.files.get(WORDS))
-    scored, unscored = _score(sentences, work.logits, model)
+    scored, scored_by, unscored = _score(sentences, work.logits, model)
     fit, unfit = clips_of(work.name, reader, boxes, scored, settings=settings.index)
     clips, frameless = _with_frames(fit, stored.missing)
     lines = [*stored.skipped, *unplaced, *unread, *unscored]
     skipped += [Skipped(what=f"{work.name}: {line.what}", reason=line.reason) for line in lines]
-    models = {"boxes": "yolov7", "sentiment": RELEASED_SENTIMENT if work.logits else model.id}
     write_tables(
         folder,
         boxes=boxes,
@@ -211,7 +210,12 @@ def _import(work: _Work, folder: Path, *, settings: ReleasedSettings) -> Importe
         clips=clips,
         unfit=unfit,
         skipped=[*skipped, *frameless],
-        about=About(language="en", words_from="transcript_cleaned.json", source="youtube", models=models),
+        about=About(
+            language="en",
+            words_from="transcript_cleaned.json",
+            source="youtube",
+            models={"boxes": "yolov7", "sentiment": scored_by},
+        ),
         min_box_score=settings.index.min_box_score,
         made_with=made_with,
     )
@@ -225,8 +229,11 @@ def _without(name: str, file: str) -> Skipped:
 
 def _score(
     sentences: Sequence[Sentence], released: ReleasedLogits | None, model: SentimentModel
-) -> tuple[ScoredSentences, list[Skipped]]:
-    """The released logits of each sentence that has some, and our model's of the others."""
+) -> tuple[ScoredSentences, str, list[Skipped]]:
+    """The released logits of each sentence that has some, our model's of the others, which are told of last.
+
+    Between them the id of the model: ours only where no sentence has released logits.
+    """
     found = [released.find(sentence) if released else None for sentence in sentences]
     missing = [i for i, row in enumerate(found) if row is None]
     logits = np.zeros((len(sentences), len(EMOTIONS)), np.float32)
@@ -238,7 +245,9 @@ def _score(
     if released and missing:
         reason = f"{len(missing)} of {len(sentences)} sentences are not in the index: scored by {model.id}"
         skipped.append(Skipped(what="logits", reason=reason))
-    return ScoredSentences(sentences=list(sentences), logits=logits), skipped
+    all_ours = released is None or 0 < len(missing) == len(sentences)
+    scored_by = model.id if all_ours else RELEASED_SENTIMENT
+    return ScoredSentences(sentences=list(sentences), logits=logits), scored_by, skipped
 
 
 def _with_frames(clips: Sequence[Clip], missing: frozenset[int]) -> tuple[list[Clip], list[Skipped]]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from mien.data.card import read_card
 from mien.data.clips import ClipDataset, ClipSettings
 from mien.data.store import SKIPPED_FILE, Store
 from mien.exchange import ReleasedSettings, import_released
@@ -181,6 +182,17 @@ def test_released_logits_go_with_their_sentences(tmp_path: Path) -> None:
     np.save(tmp_path / "logits.npy", logits[:2])
     with pytest.raises(MienError, match="must be \\(3, 7\\)"):
         import_released([tmp_path / "in"], tmp_path / "other", **chosen)  # type: ignore[arg-type]
+
+
+def test_the_card_names_the_model_that_scored_the_sentences(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a")
+    row = {"video_id": "a", "start_frame": 4, "end_frame": 24, "text": WORDS[0]["text"]}
+    for video, model in (("a", "distilroberta"), ("another", "mien")):
+        (tmp_path / "index.json").write_text(json.dumps([row | {"video_id": video}]))
+        np.save(tmp_path / "logits.npy", np.zeros((1, len(EMOTIONS)), np.float32))
+        chosen = {"index": tmp_path / "index.json", "logits": tmp_path / "logits.npy"}
+        import_released([tmp_path / "in"], tmp_path / "store", settings=ReleasedSettings(), **chosen)
+        assert model in read_card(tmp_path / "store").models["sentiment"]
 
 
 def test_files_may_lie_under_several_roots(tmp_path: Path) -> None:
