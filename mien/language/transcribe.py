@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,9 @@ from mien.types import Caption, MienError, Word
 
 SAMPLE_RATE = 16_000
 """Of the sound that Whisper hears, in Hz."""
+
+MAX_LATE_S = 3600.0
+"""Sound that begins later than this after the start of its file does not belong there: its time stamps are broken."""
 
 
 class NoSoundError(MienError):
@@ -84,8 +90,9 @@ class SpeechRecogniser:
 def read_sound(path: Path) -> Float32[np.ndarray, "n"]:
     """The first audio track of a file, mono, at SAMPLE_RATE, in [-1, 1], from the start of the file on.
 
-    A track that begins later is preceded by silence; broken packets are passed over. Raises MienError where there is
-    no track, or none of it can be decoded.
+    A track that begins later is preceded by silence; broken packets are passed over. Raises MienError where the file
+    cannot be read or its sound begins more than `MAX_LATE_S` late, and NoSoundError where there is no track, or none
+    of it can be decoded.
     """
     if not path.is_file():
         raise MienError(f"no video at {path}")
@@ -96,32 +103,45 @@ def read_sound(path: Path) -> Float32[np.ndarray, "n"]:
     with container:
         if not container.streams.audio:
             raise NoSoundError(f"{path} has no sound to recognise speech in; give it subtitles")
-        pieces = _decoded(container, container.streams.audio[0])
+        pieces = _decoded(path, container)
     if not any(piece.any() for piece in pieces):
         raise NoSoundError(f"{path}: its audio track is empty or silent; give it subtitles")
     return np.concatenate(pieces).astype(np.float32) / 32768
 
 
-def _decoded(container: Any, stream: Any) -> list[Int16[np.ndarray, "_"]]:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)  # floats would add channels up above 1
+def _decoded(path: Path, container: Any) -> list[Int16[np.ndarray, "_"]]:
+    """Pieces of the first audio track, one after the other from the start of the file; none where it is empty."""
+    frames = _frames(container, container.streams.audio[0])
+    first = next(frames, None)
+    if first is None:
+        return []
     origin_s = (container.start_time or 0) / av.time_base
-    pieces: list[np.ndarray] = []
+    late_s = 0.0 if first.pts is None else max(0.0, float(first.pts * first.time_base) - origin_s)
+    if late_s > MAX_LATE_S:
+        raise MienError(
+            f"{path}: its sound begins {late_s:.0f} s after the file, so its times are broken; fetch it again, "
+            "or remove it"
+        )
+    return [np.zeros(round(late_s * SAMPLE_RATE), dtype=np.int16), *_mono(chain([first], frames))]
+
+
+def _frames(container: Any, stream: Any) -> Iterator[Any]:
     packets = container.demux(stream)
-    while True:
-        try:
+    is_end = False
+    while not is_end:
+        with suppress(av.error.FFmpegError):  # a broken packet, or the file ends in the middle of something
             packet = next(packets, None)
-            frames = stream.decode(packet)  # None: what the decoder still holds
-        except av.error.EOFError:
-            frames, packet = [], None
-        except av.error.FFmpegError:  # a broken packet, or the file ends in the middle of something
-            frames = []
-        for frame in [*frames, *([None] if packet is None else [])]:
-            if frame is not None and not pieces and frame.pts is not None:
-                late_s = max(0.0, float(frame.pts * frame.time_base) - origin_s)
-                pieces.append(np.zeros(round(late_s * SAMPLE_RATE), dtype=np.int16))
-            pieces += [resampled.to_ndarray()[0] for resampled in resampler.resample(frame)]
-        if packet is None:
-            return pieces
+            is_end = packet is None
+            yield from stream.decode(packet)  # None: what the decoder still holds
+
+
+def _mono(frames: Iterable[Any]) -> Iterator[Int16[np.ndarray, "_"]]:
+    """The sound of `frames`, whose rate and channels may change midway, as in broadcasts."""
+    for _, alike in groupby(frames, key=lambda frame: (frame.format.name, frame.layout.name, frame.sample_rate)):
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)  # floats would add up above 1
+        for frame in chain(alike, [None]):  # None: what the resampler still holds
+            for resampled in resampler.resample(frame):
+                yield resampled.to_ndarray()[0]
 
 
 def _captions(segments: Any, *, duration_s: float) -> list[Caption]:

@@ -169,6 +169,22 @@ def test_sound_that_begins_late_is_preceded_by_silence(tmp_path: Path) -> None:
     assert np.flatnonzero(np.abs(sound) > 0.1)[0] / SAMPLE_RATE == pytest.approx(1.5, abs=0.01)
 
 
+def test_sound_that_begins_absurdly_late_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.language.transcribe.MAX_LATE_S", 1.0)
+    late = write_sound(tmp_path / "late.mkv", seconds=1.0, start_s=1.5, with_video=True)
+    with pytest.raises(MienError, match=r"late\.mkv: its sound begins 2 s after the file"):
+        read_sound(late)
+
+
+def test_sound_whose_rate_changes_midway_is_read_to_its_end(tmp_path: Path) -> None:
+    parts = [write_sound(tmp_path / f"{rate}.aac", seconds=1.0, rate=rate) for rate in (44_100, 22_050)]
+    (tmp_path / "both.aac").write_bytes(b"".join(part.read_bytes() for part in parts))
+    sound = read_sound(tmp_path / "both.aac")
+    assert len(sound) / SAMPLE_RATE == pytest.approx(2.0, abs=0.2)
+    last_second = np.abs(np.fft.rfft(sound[-SAMPLE_RATE:]))
+    assert last_second.argmax() == pytest.approx(440, abs=2)
+
+
 def test_sound_of_a_file_that_breaks_off_is_kept(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "tone.wav", seconds=2.0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 + 1])
