@@ -118,18 +118,18 @@ def finish_import(
     videos: Iterable[ImportedVideo],
     *,
     keep_duplicates: bool,
-    broken: Sequence[Skipped] = (),
+    left_out: Sequence[Skipped] = (),
     unreadable: Sequence[Skipped] = (),
 ) -> ImportReport:
     """Write the index, the data card and the list of what was left out.
 
-    `broken` are samples that made no video, `unreadable` shards of which a part is lost.
+    `left_out` are videos on a list of ids and samples that make no video, `unreadable` shards of which a part is lost.
     """
     done = sorted(videos, key=lambda video: video.name)
     failed = (*unreadable, *(video.failure for video in done if video.failure))
     whole = [video.name for video in done if not video.failure]
     finished = finish_store(
-        Place.of(out), whole, keep_duplicates=keep_duplicates, failed=failed, excluded=sorted(broken, key=str)
+        Place.of(out), whole, keep_duplicates=keep_duplicates, failed=failed, excluded=sorted(left_out, key=str)
     )
     return ImportReport(
         num_videos=len(whole),

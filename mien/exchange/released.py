@@ -38,7 +38,7 @@ from mien.exchange.finish import (
 from mien.exchange.letterbox import SIDE, STRIDE
 from mien.exchange.released_boxes import read_human_boxes
 from mien.exchange.released_frames import require_h5py, store_frames
-from mien.exchange.released_words import ReleasedLogits, read_index, read_transcript
+from mien.exchange.released_words import FPS, ReleasedLogits, read_index, read_transcript
 from mien.exchange.sample import About
 from mien.language.sentiment import SentimentModel
 from mien.media.frames import FrameReader
@@ -55,7 +55,6 @@ from mien.whole_file import remove_left_parts
 
 IMPORTED_FROM = "released"
 FRAMES, BOXES, WORDS = "frames.hdf5", "human_boxes.json", "transcript_cleaned.json"
-FPS = 8.0
 RELEASED_SENTIMENT = "j-hartmann/emotion-english-distilroberta-base"
 YOLO_MIN_SCORE = 0.25
 """YOLOv7's own threshold: what the released script stores."""
@@ -106,19 +105,17 @@ def import_released(
         name: Skipped(what=name, reason=reason) for name in videos if (reason := exclusion(_ids(name), ids)) is not None
     }
     claim_store(out, _store_settings(settings), imported_from=IMPORTED_FROM)
-    works = [
-        _Work(name=name, files=files, logits=released.of(name) if released else None)
-        for name, files in videos.items()
-        if name not in excluded
-    ]
+    chosen = [name for name in videos if name not in excluded]
+    works = (  # the logits of one video at a time become numbers of Python
+        _Work(name=name, files=videos[name], logits=released.of(name) if released else None) for name in chosen
+    )
+    job = partial(_make, out=out, settings=settings)
     done: list[ImportedVideo] = []
-    on_video(0, len(works))
-    for video in run_local(
-        partial(_make, out=out, settings=settings), works, workers=min(workers, max(1, len(works))), give_up=give_up
-    ):
+    on_video(0, len(chosen))
+    for video in run_local(job, works, workers=min(workers, len(chosen)), give_up=give_up):
         done.append(video)
-        on_video(len(done), len(works))
-    return finish_import(out, done, keep_duplicates=settings.keep_duplicates, broken=list(excluded.values()))
+        on_video(len(done), len(chosen))
+    return finish_import(out, done, keep_duplicates=settings.keep_duplicates, left_out=list(excluded.values()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,7 +65,7 @@ def _boxes(path: Path) -> Iterator[tuple[int, list[float]]]:
         told = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise MienError(f"{path} is not JSON ({error}); copy it again") from error
-    for pictures in [told] if isinstance(told, dict) else told if isinstance(told, list) else [told]:
+    for pictures in told if isinstance(told, list) else [told]:
         if not isinstance(pictures, dict):
             raise _wrong(path, pictures)
         for name, boxes in pictures.items():

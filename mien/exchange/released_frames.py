@@ -90,12 +90,15 @@ class _Pictures:
         self.numbers = sorted(self._names)
 
     def read(self, number: int) -> bytes | None:
-        """A picture's file, be it stored as a string of bytes, as numbers or as an opaque value; None if it is not."""
+        """A picture's bytes, be they stored as a string, as numbers or as an opaque value.
+
+        None where there is no such picture; empty where it lies in a damaged part of the file.
+        """
         if number not in self._names:
             return None
         try:
             value = self._group[self._names[number]][()]
-        except (OSError, RuntimeError):  # a part of the file is damaged
+        except (OSError, RuntimeError):
             return b""
         return value.tobytes() if isinstance(value, np.ndarray | np.void) else bytes(value)
 

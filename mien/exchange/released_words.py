@@ -16,7 +16,9 @@ from jaxtyping import Float32
 
 from mien.types import EMOTIONS, MienError, Sentence, Skipped
 
-INDEX_FPS = 8
+FPS = 8.0
+"""At which the released pipeline takes pictures, and by which its index counts."""
+
 Key = tuple[str, int, int]
 """A sentence as the index knows it: its text, its first and its last frame number."""
 
@@ -30,7 +32,7 @@ class ReleasedLogits:
 
     def find(self, sentence: Sentence) -> tuple[float, ...] | None:
         """The logits of a sentence; None if the index does not have it."""
-        first, last = math.ceil(sentence.start_s * INDEX_FPS), math.floor(sentence.end_s * INDEX_FPS)
+        first, last = math.ceil(sentence.start_s * FPS), math.floor(sentence.end_s * FPS)
         return self.rows.get((sentence.text, first, last))
 
 

@@ -45,7 +45,7 @@ def import_webdataset(
     """
     found = _survey(find_shards(shards), excluded_ids(settings.exclude))
     if not found.videos:
-        reasons = "; ".join(f"{line.what}: {line.reason}" for line in (*found.unreadable, *found.broken)[:3])
+        reasons = "; ".join(f"{line.what}: {line.reason}" for line in (*found.unreadable, *found.left_out)[:3])
         raise MienError(f"no sample of {shards} makes a video: {reasons or 'the tars are empty'}")
     if found.has_foreign:
         require_models(settings)
@@ -58,7 +58,9 @@ def import_webdataset(
         done.append(video)
         on_video(len(done), len(works))
     keep_duplicates = settings.keep_duplicates or not found.has_foreign
-    return finish_import(out, done, keep_duplicates=keep_duplicates, broken=found.broken, unreadable=found.unreadable)
+    return finish_import(
+        out, done, keep_duplicates=keep_duplicates, left_out=found.left_out, unreadable=found.unreadable
+    )
 
 
 # ── what there is ────────────────────────────────────────────────────────────────────────────────
@@ -75,10 +77,13 @@ class _Sample:
 
 @dataclass(kw_only=True, slots=True)
 class _Survey:
-    """The samples by the video they belong to; `store_settings` are those of the first clip of ours."""
+    """The samples by the video they belong to, those that make none, and shards of which a part is lost.
+
+    `store_settings` are those of the first clip of ours.
+    """
 
     videos: dict[str, list[_Sample]]
-    broken: list[Skipped]
+    left_out: list[Skipped]
     unreadable: list[Skipped]
     store_settings: dict[str, Any] | None = None
     has_foreign: bool = False
@@ -110,7 +115,7 @@ def _survey(shards: list[Path], ids: dict[str, str]) -> _Survey:
 
     By the tars' tables of contents and the JSON; no video is read.
     """
-    found = _Survey(videos=defaultdict(list), broken=[], unreadable=[])
+    found = _Survey(videos=defaultdict(list), left_out=[], unreadable=[])
     for shard in shards:
         for sample in samples_of(shard):
             if isinstance(sample, Skipped):
@@ -122,7 +127,7 @@ def _survey(shards: list[Path], ids: dict[str, str]) -> _Survey:
                     raise MienError(reason)
                 found.add(sample, told)
             except MienError as error:
-                found.broken.append(Skipped(what=sample.name, reason=str(error)))
+                found.left_out.append(Skipped(what=sample.name, reason=str(error)))
     return found
 
 
