@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mien.language.scripts import is_unspaced
 from mien.types import Skipped
@@ -42,6 +44,9 @@ class Cue:
         return " ".join(line for line in self.lines if line)
 
 
+Piece = tuple[str, float | None, float | None]
+"""Some text of a cue, of part of a word or of several, and its start and end where the file has them, in seconds."""
+
 CueOrSkipped = Cue | Skipped
 """What a format's reader yields: an entry, or why it is none."""
 
@@ -66,7 +71,7 @@ def clean_lines(text: str) -> tuple[str, ...]:
     return tuple(" ".join(line.split()) for line in text.splitlines()) or ("",)
 
 
-def words_of_pieces(pieces: Iterable[tuple[str, float | None, float | None]]) -> tuple[CueWord, ...]:
+def words_of_pieces(pieces: Iterable[Piece]) -> tuple[CueWord, ...]:
     """Words of pieces of text with times, which may be parts of words: "don", "'t", " go" are "don't" and "go"."""
     words: list[CueWord] = []
     is_open = False  # whether the next piece goes on with the last word
@@ -96,3 +101,14 @@ def has_times(words: Sequence[CueWord]) -> bool:
     """Whether two words differ in time, or one has an end: one start alone is the cue's."""
     starts = {word.start_s for word in words if word.start_s is not None}
     return len(starts) > 1 or any(word.start_s is not None and word.end_s is not None for word in words)
+
+
+def as_seconds(value: Any) -> float | None:
+    """A number, possibly written as text, as seconds; None if it is none, or no time of a video."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and abs(seconds) <= LATEST_S else None

@@ -10,7 +10,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mien.language.formats.cue import Cue, CueOrSkipped, CueWord, clean_piece, has_times, plain_lines, words_of_pieces
+from mien.language.formats.cue import (
+    Cue,
+    CueOrSkipped,
+    CueWord,
+    Piece,
+    clean_piece,
+    has_times,
+    plain_lines,
+    words_of_pieces,
+)
 from mien.types import MienError, Skipped
 
 DEFAULT_FIELDS = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")
@@ -112,7 +121,7 @@ def _karaoke_words(text: str, *, start_s: float) -> tuple[CueWord, ...]:
     before, *syllables = _KARAOKE.split(text)
     if not syllables:
         return ()
-    pieces: list[tuple[str, float | None, float | None]] = [(_plain(before), start_s, start_s)]
+    pieces: list[Piece] = [(_plain(before), start_s, start_s)]
     now_s = start_s
     for centiseconds, syllable in zip(syllables[::2], syllables[1::2], strict=True):
         end_s = now_s + int(centiseconds) / 100

@@ -11,7 +11,16 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from mien.language.formats.cue import Cue, CueOrSkipped, CueWord, clean_piece, has_times, plain_lines, words_of_pieces
+from mien.language.formats.cue import (
+    Cue,
+    CueOrSkipped,
+    CueWord,
+    Piece,
+    clean_piece,
+    has_times,
+    plain_lines,
+    words_of_pieces,
+)
 from mien.types import MienError, Skipped
 
 _TIME = r"(-?)(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6})(?:[.,](\d{1,9}))?"
@@ -78,7 +87,7 @@ def _seconds(groups: Sequence[str | None]) -> float:
 def _stamped_words(raw: str, *, start_s: float) -> tuple[CueWord, ...]:
     """The words of the lines that have inline times: `to<00:02.520><c> the</c>` is to, and the at 2.52 s."""
     stamped = [line for line in raw.split("\n") if _STAMP.search(line)]
-    pieces: list[tuple[str, float | None, float | None]] = []
+    pieces: list[Piece] = []
     now_s = start_s
     for line in stamped:
         parts = re.split(r"(<[\d:.]+>)", line)

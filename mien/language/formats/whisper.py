@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from mien.language.formats.cue import Cue, CueOrSkipped, CueWord, clean_lines, words_of_pieces
-from mien.language.formats.youtube import as_seconds
+from mien.language.formats.cue import Cue, CueOrSkipped, CueWord, Piece, as_seconds, clean_lines, words_of_pieces
 from mien.types import Skipped
 
 
@@ -49,7 +48,7 @@ def stated_language(content: Any) -> str | None:
 
 def _words(entries: Any, text: str) -> tuple[CueWord, ...]:
     """The words of `text` with times: white space in `text` divides them, whether or not the entries have it."""
-    pieces: list[tuple[str, float | None, float | None]] = []
+    pieces: list[Piece] = []
     rest = text
     for entry in entries if isinstance(entries, list) else []:
         if not isinstance(entry, dict):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
 from mien.language.formats.cue import (
-    LATEST_S,
     Cue,
     CueOrSkipped,
+    Piece,
+    as_seconds,
     clean_lines,
     clean_piece,
     has_times,
@@ -22,8 +22,6 @@ from mien.types import MienError, Skipped
 
 _CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}(?:[.,]\d{1,9})?)")
 _OFFSET = re.compile(r"(-?\d{1,12}(?:\.\d{1,9})?)(ms|s|)")
-
-Pieces = list[tuple[str, float | None, float | None]]
 
 
 def read_json3(content: Any, *, source: str) -> Iterator[CueOrSkipped]:
@@ -43,7 +41,7 @@ def read_json3(content: Any, *, source: str) -> Iterator[CueOrSkipped]:
         if start_s is None:
             yield Skipped(what=f"{where}: {text.strip()}", reason="its time cannot be read")
             continue
-        pieces: Pieces = []
+        pieces: list[Piece] = []
         for segment in segments:
             offset_s = _from_ms(segment.get("tOffsetMs", 0))
             pieces.append((segment["utf8"], None if offset_s is None else start_s + offset_s, None))
@@ -72,7 +70,7 @@ def read_timed_xml(text: str, *, source: str) -> Iterator[CueOrSkipped]:
     if "<!ENTITY" in text:
         raise MienError(f"{source} declares XML entities, which are not read; remove the declaration")
     try:
-        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text.lstrip("\ufeff")))
+        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
     except (ElementTree.ParseError, ValueError) as error:
         raise MienError(f"{source} is broken XML ({error}); fetch it again or remove it") from error
     paragraphs = [node for node in root.iter() if _tag(node) in ("p", "text")]
@@ -96,7 +94,7 @@ def _paragraph(node: ElementTree.Element, where: str) -> Iterator[CueOrSkipped]:
     if start_s is None:
         yield Skipped(what=f"{where}: {' '.join(text.split())}", reason="its time cannot be read")
         return
-    pieces: Pieces = []
+    pieces: list[Piece] = []
     if any(_tag(child) == "s" for child in node):
         pieces.append((node.text or "", start_s, None))
         for child in node:
@@ -118,21 +116,10 @@ def _tag(node: ElementTree.Element) -> str:
     return str(node.tag).rpartition("}")[2]  # without its name space
 
 
-def _cue(where: str, start_s: float, duration_s: float | None, lines: tuple[str, ...], pieces: Pieces) -> Cue:
+def _cue(where: str, start_s: float, duration_s: float | None, lines: tuple[str, ...], pieces: list[Piece]) -> Cue:
     words = words_of_pieces([(clean_piece(text), start, end) for text, start, end in pieces])
     end_s = None if duration_s is None else start_s + duration_s
     return Cue(where=where, start_s=start_s, end_s=end_s, lines=lines, words=words if has_times(words) else ())
-
-
-def as_seconds(value: Any) -> float | None:
-    """A number, possibly written as text, as seconds; None if it is none, or no time of a video."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and abs(seconds) <= LATEST_S else None
 
 
 def _from_ms(value: Any) -> float | None:
