@@ -19,7 +19,7 @@ from mien.exchange.clip_video import Codec, encode_clip
 from mien.exchange.sample import VERSION, About, ClipSample, rows_between, to_json
 from mien.prepare.engines import OnProgress
 from mien.types import Clip, MienError, Skipped
-from mien.whole_file import whole_file
+from mien.whole_file import whole_file, write_whole
 
 TABLE = pa.schema(
     [("key", pa.string()), ("caption", pa.string()), ("status", pa.string()), ("error_message", pa.string()), *INDEX]
@@ -62,8 +62,7 @@ def write_shard(work: ShardWork, on_progress: OnProgress, *, codec: Codec, crf: 
         with whole_file(table) as part:
             pq.write_table(pa.Table.from_pylist(rows, schema=TABLE), part, compression="zstd")
         told = _statistics(rows, num_bytes=_size(tar), made=wanted)
-        with whole_file(stats) as part:
-            part.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(stats, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     assert told is not None
     return WrittenShard(
         name=work.name,
@@ -128,7 +127,7 @@ def _statistics(rows: Sequence[dict[str, Any]], *, num_bytes: int, made: dict[st
     return {
         "count": len(rows),
         "successes": len(rows) - len(failed),
-        "failed_to_read": len(failed),
+        FAILED: len(failed),
         "bytes": num_bytes,
         "status_dict": by_status,
         "skipped": [{"what": row["id"], "reason": row["error_message"]} for row in failed],

@@ -22,7 +22,7 @@ from mien.exchange.sample import VERSION
 from mien.exchange.shard_file import ShardWork, WrittenShard, write_shard
 from mien.prepare.engines import run_local
 from mien.types import EMOTIONS, Clip, MienError, Skipped
-from mien.whole_file import remove_left_parts, whole_file
+from mien.whole_file import remove_left_parts, write_whole
 
 EXPORT_FILE = "export.json"
 SHARD_DIGITS = 5
@@ -134,8 +134,7 @@ def _claim(out: Path, settings: ExportSettings, *, num_shards: int) -> None:
     told = {"format": VERSION, "settings": settings.model_dump(mode="json"), "emotions": EMOTIONS}
     content = json.dumps(told, indent=2) + "\n"
     if not file.is_file() or file.read_text(encoding="utf-8") != content:
-        with whole_file(file) as part:
-            part.write_text(content, encoding="utf-8")
+        write_whole(file, content)
     remove_left_parts(out)
     for path in out.iterdir():
         if (ours := OURS.fullmatch(path.name)) and int(ours[1]) >= num_shards:
