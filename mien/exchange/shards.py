@@ -160,13 +160,13 @@ def _make(work: _Work, on_progress: OnProgress, *, out: Path, settings: PrepareS
             return join_clips(
                 work.name, samples, folder, made_with=made_with, min_box_score=min_box_score, quality=quality
             )
-        made_with["settings"] = _settings_of_video(settings)
+        made_with["settings"] = _settings_of_video(settings, threads=threads)
         return take_video(samples[0], folder, settings=settings, made_with=made_with, threads=threads)
     except Exception as error:
         return ImportedVideo(name=work.name, failure=failure_of(work.name, error))
 
 
-def _settings_of_video(settings: PrepareSettings) -> dict[str, Any]:
+def _settings_of_video(settings: PrepareSettings, *, threads: int) -> dict[str, Any]:
     """What of the settings decides a foreign video's files."""
     chosen = settings.model_dump(mode="json", include={"frames", "boxes", "faces", "subject", "index"})
-    return chosen | {"models": model_ids(settings)}
+    return chosen | {"models": model_ids(settings, threads=threads)}

@@ -43,10 +43,10 @@ def require_models(settings: PrepareSettings) -> None:
             raise MienError(f"{chosen.detector} finds {detector.finds}, not {finds}; choose another detector")
 
 
-def model_ids(settings: PrepareSettings) -> dict[str, str]:
+def model_ids(settings: PrepareSettings, *, threads: int) -> dict[str, str]:
     """The ids of the models that score sentences and find boxes and faces, by what they do."""
     ids = {"sentiment": sentiment_for(settings.words.sentiment).id}
     for role, chosen in (("boxes", settings.boxes), ("faces", settings.faces)):
         if chosen.source == "detector":
-            ids[role] = build_detector(chosen.detector).id
+            ids[role] = detector_for(chosen.detector, threads).id
     return ids
