@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
@@ -71,8 +71,11 @@ def _middle_and_sides(graph: _Graph, corners: list[str]) -> list[str]:
     return [*middle, graph.op("Sub", x1, x0), graph.op("Sub", y1, y0)]
 
 
-def save_yolox(path: Path, *, decoded: bool, num_classes: int = 80, rows: int = CELLS) -> Path:
-    """One output (1, cells, 5 + classes); cell 0 tells of the rectangle, class 2 is found in cell 1."""
+def save_yolox(path: Path, *, decoded: bool, num_classes: int = 80, has_open_rows: bool = False) -> Path:
+    """One output (1, cells, 5 + classes): cell 0 tells of the rectangle, cell 1 of the last class.
+
+    With `has_open_rows` the file does not tell the number of cells.
+    """
     graph = _Graph()
     corners, seen = _corners(graph, full=255.0)
     box = _middle_and_sides(graph, corners)
@@ -82,11 +85,16 @@ def save_yolox(path: Path, *, decoded: bool, num_classes: int = 80, rows: int = 
     score = graph.op("Mul", seen, np.float32(0.9))
     ones = np.ones(1, np.float32)
     first = graph.op("Concat", *box, score, ones, *[np.zeros(1, np.float32)] * (num_classes - 1), axis=0)
-    rest = np.zeros((1, rows - 1, 5 + num_classes), np.float32)
+    rest = np.zeros((1, CELLS - 1, 5 + num_classes), np.float32)
     if decoded:
-        rest[0, :, :4] = _grid()[1:rows]
+        rest[0, :, :4] = _grid()[1:]
     rest[0, 0, 4], rest[0, 0, 5 + num_classes - 1] = 0.95, float(num_classes > 1)
     whole = graph.op("Concat", graph.op("Reshape", first, np.array([1, 1, -1])), rest, axis=1)
+    rows: Any = CELLS
+    if has_open_rows:  # cut at an end that is known only when it is run
+        rows, nothing = "rows", graph.op("Mul", seen, np.float32(0))
+        end = graph.op("Cast", graph.op("Add", nothing, np.float32(CELLS)), to=TensorProto.INT64)
+        whole = graph.op("Slice", whole, np.array([0]), end, np.array([1]))
     graph.name(whole, "output")
     return graph.save(path, [_picture()], {"output": (TensorProto.FLOAT, [1, rows, 5 + num_classes])})
 
@@ -109,7 +117,7 @@ def save_detr(path: Path, *, num_classes: int = 80, person: int = 0, side: Any =
     return graph.save(path, [_picture(side=side)], kinds)
 
 
-def save_boxes(path: Path, *, takes_size: bool, order: Literal["boxes", "scores"] = "boxes") -> Path:
+def save_boxes(path: Path, *, takes_size: bool) -> Path:
     """Labels, boxes, scores, as RT-DETR's own export has them; in pixels of the frame if its size is an input."""
     graph = _Graph()
     corners, seen = _corners(graph, full=1.0)

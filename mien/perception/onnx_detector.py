@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Shaped, UInt8
+from jaxtyping import Float, Float32, Shaped, UInt8
 
 from mien.perception.detections import choose, highest_first, in_frame, without_doubles
 from mien.perception.letterbox import Letterbox, fit_inside, stretch
@@ -118,14 +118,17 @@ def read_yolox(rows: Float[np.ndarray, "a k"], layout: Layout, *, is_decoded: bo
     """Persons among YOLOX's rows (x, y, width, height, score, classes), in pixels of the input.
 
     Ge et al., "YOLOX" (2021). Where they are not decoded, x and y count cells from the cell's corner, width and height
-    are logs of cells.
+    are logs of cells. Raises MienError where there are not as many rows as cells.
     """
     rows = rows.astype(np.float32)
     middle, sides = rows[:, :2], rows[:, 2:4]
     if not is_decoded:
         corner, stride = _grid(layout.height, layout.width)
         if len(corner) != len(rows):
-            raise MienError(f"YOLOX of {len(rows)} rows for {layout.width} x {layout.height} pixels, not {len(corner)}")
+            raise MienError(
+                f"YOLOX gave {len(rows)} rows for {layout.width} x {layout.height} pixels, whose grids of 8, 16 and 32 "
+                f'have {len(corner)} cells; say the side of its input in the file beside it, e.g. {{"side": 416}}'
+            )
         middle, sides = (middle + corner) * stride, np.exp(np.minimum(sides, 20)) * stride  # 20: no infinite boxes
     return _above(_corners(middle, sides), rows[:, 4] * rows[:, 5 + layout.person])
 
@@ -145,10 +148,9 @@ def read_boxes(
     return _above(boxes[keep].astype(np.float32), scores[keep].astype(np.float32))
 
 
-def person_score(
-    logits: Float32[np.ndarray, "q c"], person: Int[np.ndarray, ""] | int, *, is_softmax: bool
-) -> Float32[np.ndarray, "q"]:
-    """The person's probability: its own sigmoid, or its part of a softmax over all classes and "nothing"."""
+def person_score(logits: Float32[np.ndarray, "q c"], person: int, *, is_softmax: bool) -> Float32[np.ndarray, "q"]:
+    """Each query's probability of being a person: its own sigmoid, or its part of a softmax over all classes and
+    "nothing"."""
     if is_softmax:
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         return shifted[:, person] / shifted.sum(axis=1)

@@ -136,17 +136,14 @@ def _match(outputs: Sequence[Any], *, height: int, width: int) -> tuple[Kind, tu
     of_rank_3 = [o for o in outputs if len(o.shape) == 3]
     boxes = [o for o in of_rank_3 if o.shape[2] == 4]
     logits = [o for o in of_rank_3 if o.shape[2] != 4 and isinstance(o.shape[2], int)]
-    cells = sum((height // s) * (width // s) for s in STRIDES)
-    if (len(outputs) == 1 and logits and logits[0].shape[1] in (cells, None)) or _is_open_yolox(outputs, logits):
-        return ("yolox", (logits[0].name,), logits[0].shape[2] - 5) if logits[0].shape[2] > 5 else None
+    if len(outputs) == len(logits) == 1:
+        cells = sum((height // s) * (width // s) for s in STRIDES)
+        name, (_, rows, columns) = logits[0].name, logits[0].shape
+        is_yolox = (rows == cells or not isinstance(rows, int)) and columns > 5  # some files leave the rows open
+        return ("yolox", (name,), columns - 5) if is_yolox else None
     if len(boxes) == len(logits) == 1 and boxes[0].shape[1] == logits[0].shape[1]:
         return "detr", (logits[0].name, boxes[0].name), logits[0].shape[2]
     return None
-
-
-def _is_open_yolox(outputs: Sequence[Any], logits: Sequence[Any]) -> bool:
-    """A single output whose number of rows the file leaves open."""
-    return len(outputs) == 1 and len(logits) == 1 and isinstance(logits[0].shape[1], str)
 
 
 def _person(side: SideFile, num_classes: int | None, path: Path) -> int:

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from mien.perception.detector import build_detector
-from mien.perception.onnx_detector import OnnxDetector, person_score
+from mien.perception.onnx_detector import OnnxDetector, person_score, read_yolox
 from mien.perception.onnx_layout import IMAGENET_MEAN, IMAGENET_STD
 from mien.types import MienError
 
 LAYOUTS = {
     "yolox_raw": lambda path: tiny_detectors.save_yolox(path, decoded=False),
     "yolox_decoded": lambda path: tiny_detectors.save_yolox(path, decoded=True),
+    "yolox_open_rows": lambda path: tiny_detectors.save_yolox(path, decoded=True, has_open_rows=True),
     "yolox_one_class": lambda path: tiny_detectors.save_yolox(path, decoded=False, num_classes=1),
     "rt_detr": lambda path: tiny_detectors.save_detr(path),
     "detr": lambda path: tiny_detectors.save_detr(path, num_classes=92, person=1),
@@ -77,6 +78,20 @@ def test_unknown_number_of_classes_asks_for_a_side_file(tmp_path: Path) -> None:
     frame = with_rectangle(64, 64, (8, 16, 32, 40))
     (found,) = OnnxDetector(path).detect(frame[None])
     assert_allclose(found.xyxy, [[8, 16, 32, 40]], atol=1e-3)
+
+
+def test_side_file_says_the_sides_that_a_file_leaves_open(tmp_path: Path) -> None:
+    path = tiny_detectors.save_detr(tmp_path / "tiny.onnx", side="side")
+    assert (OnnxDetector(path).layout.height, OnnxDetector(path).layout.width) == (640, 640)
+    (tmp_path / "tiny.onnx.json").write_text('{"side": 64}')
+    (found,) = OnnxDetector(path).detect(with_rectangle(64, 64, (8, 16, 32, 40))[None])
+    assert_allclose(found.xyxy, [[8, 16, 32, 40]], atol=1e-3)
+
+
+def test_rows_that_are_not_the_cells_are_told(tmp_path: Path) -> None:
+    layout = OnnxDetector(tiny_detectors.save_yolox(tmp_path / "tiny.onnx", decoded=False)).layout
+    with pytest.raises(MienError, match=r"10 rows for 64 x 64 pixels.* 84 cells.*\{\"side\": 416\}"):
+        read_yolox(np.zeros((10, 85), np.float32), layout, is_decoded=False)
 
 
 def test_side_file_changes_the_id_and_what_is_wrong_in_it_is_named(tmp_path: Path) -> None:
