@@ -20,20 +20,17 @@ class Overview:
     """What a video looks like from afar: its shots, and a tiny grey version of each picture."""
 
     shots: list[range]
+    """The frames of each, in order; together all frames."""
     sketches: UInt8[np.ndarray, "f 12 16"]
 
 
-def find_shots(thumbnails: Iterable[UInt8[np.ndarray, "h w 3"]]) -> list[range]:
-    """The frames of each shot, in order, together all frames. Hard cuts only; a fade belongs to one of its shots.
+def overview(thumbnails: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Overview:
+    """Shots and sketches, from one pass that holds two thumbnails at a time.
 
     `thumbnails` are the pictures at a sixteenth of their size or so. A cut is where a picture differs from the one
-    before by 18 grey levels or more, and by four times the median change around it (so dancing does not count).
+    before by 18 grey levels or more, and by four times the median change around it (so dancing does not count). Only
+    hard cuts are found; a fade belongs to one of its shots.
     """
-    return overview(thumbnails).shots
-
-
-def overview(thumbnails: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Overview:
-    """Shots as `find_shots` has them, and sketches, from one pass that holds two thumbnails at a time."""
     sketches: list[np.ndarray] = []
     change: list[float] = []
     before: np.ndarray | None = None

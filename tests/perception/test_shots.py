@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.perception.shots import find_shots, overview
+from mien.perception.shots import overview
 
 
 def scenes(*lengths: int) -> np.ndarray:
@@ -18,18 +18,18 @@ def scenes(*lengths: int) -> np.ndarray:
 
 
 def test_cuts_are_found() -> None:
-    assert find_shots(scenes(10, 1, 12)) == [range(10), range(10, 11), range(11, 23)]
+    assert overview(scenes(10, 1, 12)).shots == [range(10), range(10, 11), range(11, 23)]
 
 
 def test_motion_is_not_a_cut() -> None:
     wide = np.random.default_rng(0).integers(0, 256, (16, 100, 3)).astype(np.uint8)
     pan = np.stack([wide[:, i : i + 24] for i in range(40)])  # every picture differs a lot from the one before
-    assert find_shots(pan) == [range(40)]
+    assert overview(pan).shots == [range(40)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_short_videos_are_one_shot(count: int) -> None:
-    assert find_shots(np.zeros((count, 8, 8, 3), np.uint8)) == [range(count)]
+    assert overview(np.zeros((count, 8, 8, 3), np.uint8)).shots == [range(count)]
 
 
 def test_a_video_without_pictures_has_no_shots() -> None:
@@ -42,7 +42,7 @@ def test_a_video_without_pictures_has_no_shots() -> None:
 @given(lengths=st.lists(st.integers(1, 20), min_size=1, max_size=6), seed=st.integers(0, 9))
 def test_shots_hold_every_frame_once(lengths: list[int], seed: int) -> None:
     frames = np.random.default_rng(seed).permutation(scenes(*lengths))
-    found = find_shots(frames)
+    found = overview(frames).shots
     assert [i for shot in found for i in shot] == list(range(len(frames)))
 
 
