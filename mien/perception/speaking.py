@@ -49,21 +49,17 @@ class Speaker:
     end_frame: int
     track: int
     confidence: float
+    """0.5 to 1; 0 where of somebody's mouth too little was seen to compare it."""
     num_visible: int
 
 
 def speaking_rows(
-    boxes: BoxTable,
-    motion: MouthMotion,
-    sentences: Sequence[Sentence],
-    *,
-    fps: float,
-    min_confidence: float = MIN_CONFIDENCE,
+    boxes: BoxTable, motion: MouthMotion, sentences: Sequence[Sentence], *, fps: float
 ) -> Bool[np.ndarray, "n"]:
     """The column `speaking`: true for the likely speaker of each sentence, in the frames of that sentence."""
     rows = np.zeros(len(boxes), np.bool_)
     for sentence in sentences:
-        for speaker in find_speakers(boxes, motion, sentence, fps=fps, min_confidence=min_confidence):
+        for speaker in find_speakers(boxes, motion, sentence, fps=fps):
             in_time = (boxes.frame >= speaker.start_frame) & (boxes.frame < speaker.end_frame)
             rows |= in_time & (boxes.track == speaker.track) & (speaker.track != NOBODY)
     return rows
@@ -90,9 +86,11 @@ def find_speakers(
 
 
 def frames_to_watch(boxes: BoxTable, sentences: Sequence[Sentence], *, fps: float) -> Bool[np.ndarray, "f"]:
-    """For each frame up to the last with a person, whether mouths must be watched in it: something is said, by one of
-    several."""
-    count = np.bincount(boxes.frame, weights=boxes.track != NOBODY, minlength=0)
+    """Whether mouths must be watched in a frame: where something is said, by one of several.
+
+    One for each frame up to the last of `boxes`.
+    """
+    count = np.bincount(boxes.frame, weights=boxes.track != NOBODY)
     spoken = np.zeros(len(count), np.bool_)
     for sentence in sentences:
         frames = _frames_of(sentence, fps)

@@ -13,7 +13,7 @@ from mien.config import Config
 from mien.media.frames import FrameReader
 from mien.perception.detector import Detector
 from mien.perception.faces import face_table
-from mien.perception.speaking import MIN_CONFIDENCE, frames_to_watch, speaking_rows, watch_mouths
+from mien.perception.speaking import frames_to_watch, speaking_rows, watch_mouths
 from mien.prepare.looking import look_at_key_frames
 from mien.types import BoxTable, FaceTable, MienError, Sentence
 
@@ -63,7 +63,6 @@ def mark_speakers(
     faces: FaceTable,
     sentences: Sequence[Sentence],
     *,
-    min_confidence: float = MIN_CONFIDENCE,
     on_fraction: Callable[[float], None] = lambda _: None,
 ) -> BoxTable:
     """`boxes` with `speaking` true for whoever is likely to say each sentence, in the frames of that sentence.
@@ -79,5 +78,5 @@ def mark_speakers(
 
     scale = (info.width / info.source_width, info.height / info.source_height)
     motion = watch_mouths(boxes, faces, picture, wanted, scale=scale)
-    rows = speaking_rows(boxes, motion, sentences, fps=info.fps, min_confidence=min_confidence)
+    rows = speaking_rows(boxes, motion, sentences, fps=info.fps)
     return replace(boxes, speaking=rows)
