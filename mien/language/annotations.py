@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mien.language.scripts import has_words
+
 CAPTION_BREAK, SILENCE_BREAK = "\x1e", "\x1d"
 """Stand between captions, the second where a long silence does."""
 
@@ -22,9 +24,10 @@ MAX_NAME = 30
 
 NOT_NAMES = frozenset({"note", "warning", "caution", "attention", "ps", "p.s.", "nb", "n.b.", "faq", "re", "fyi"})
 
+_LINE_ENDS = f"\n{CAPTION_BREAK}{SILENCE_BREAK}"
 _GONE = "\0"  # stands for a character that is annotation already
 _BLANK = f"[ {_GONE}]*"
-_LINE_START = rf"(?:\A|(?<=[\n{SILENCE_BREAK}{CAPTION_BREAK}])){_BLANK}"
+_LINE_START = rf"(?:\A|(?<=[{_LINE_ENDS}])){_BLANK}"
 _AFTER_SENTENCE = rf"(?<=[.?!…。？！\"”])[ {_GONE}\n]+"
 
 _PAIRS = (("[", "]"), ("(", ")"), ("［", "］"), ("（", "）"), ("【", "】"), ("〔", "〕"))
@@ -36,7 +39,7 @@ _NOTES = re.compile(
 )
 _MUSIC = "[♪♫♬♩\U0001f3b5\U0001f3b6]"
 _MUSIC_RUN = re.compile(rf"{_MUSIC}(?:{_BLANK}{_MUSIC})*")
-_HASH_SONG = re.compile(rf"{_LINE_START}(?P<mark>#+ [^\n{CAPTION_BREAK}{SILENCE_BREAK}]{{1,300}}? #+)(?!\S)")
+_HASH_SONG = re.compile(rf"{_LINE_START}(?P<mark>#+ [^{_LINE_ENDS}]{{1,300}}? #+)(?!\S)")
 _STAR_NOTE = re.compile(rf"(?:{_LINE_START}|{_AFTER_SENTENCE})(?P<mark>\*+([^*\s][^*\n]{{0,80}})\*+)(?!\w)")
 _STARS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])[^*\n]{0,200}(?<=[^\s*])(\*{1,3})(?![\w*])")
 
@@ -70,7 +73,7 @@ class Annotations:
 
     def take_out(self, begin: int, end: int, kind: int, reason: str | None = None) -> None:
         for i in range(begin, end):
-            if self.text[i] not in "\n" + CAPTION_BREAK + SILENCE_BREAK:
+            if self.text[i] not in _LINE_ENDS:
                 self.kinds[i] = self.kinds[i] or kind
         if reason:
             self.left_out = [span for span in self.left_out if not (begin <= span.begin and span.end <= end)]
@@ -112,16 +115,16 @@ def _take_out_songs(found: Annotations) -> None:
     reason = "it is sung, not spoken"
     whole = found.rest  # captions do not overlap, so what is taken out of one changes no other
     for begin, end in _captions(found.text):
-        rest = whole[begin:end] if any(note in found.text[begin:end] for note in "♪♫♬♩🎵🎶") else ""
+        rest = whole[begin:end]
         runs = [(begin + match.start(), begin + match.end()) for match in _MUSIC_RUN.finditer(rest)]
         if len(runs) % 2:
             last_begin, last_end = runs[-1]
-            words_follow = _has_words(rest[last_end - begin :])
+            words_follow = has_words(rest[last_end - begin :])
             runs.append((end, end) if words_follow or len(runs) > 1 else (last_begin, last_end))
             if not words_follow and len(runs) == 2:
                 runs[0] = (begin, last_end)
         for (first, _), (_, last) in zip(runs[::2], runs[1::2], strict=True):
-            is_sung = _has_words(whole[first:last])
+            is_sung = has_words(whole[first:last])
             found.take_out(first, last, HEARD if is_sung else SHOWN, reason if is_sung else None)
     for match in _HASH_SONG.finditer(found.rest):
         found.take_out(*match.span("mark"), HEARD, reason)
@@ -131,16 +134,12 @@ def _captions(text: str) -> Iterator[tuple[int, int]]:
     return (match.span() for match in re.finditer(rf"[^{CAPTION_BREAK}{SILENCE_BREAK}]+", text))
 
 
-def _has_words(text: str) -> bool:
-    return any(letter.isalnum() for letter in text)
-
-
 def _take_out_stars(found: Annotations) -> None:
     """`*laughs*` where a sentence could begin and it is lower-case, or all of a line; else the stars are emphasis."""
     rest = found.rest
     for match in _STAR_NOTE.finditer(rest):
         begin, end = match.span("mark")
-        is_line = not rest[end:].lstrip(" ") or rest[end:].lstrip(" ")[0] in "\n" + CAPTION_BREAK + SILENCE_BREAK
+        is_line = rest[end:].lstrip(" ")[:1] in _LINE_ENDS  # so is the end of the text
         if match[2][0].islower() or (is_line and rest[match.start() - 1 : match.start()] not in list('.?!…"”')):
             found.take_out(begin, end, HEARD, "it is a note between asterisks, not speech")
     for match in _STARS.finditer(found.rest):
@@ -165,7 +164,7 @@ def _take_out_dashes(found: Annotations) -> None:
     for match in _DASH.finditer(rest):
         begin, end = match.span("mark")
         mark = match["mark"].strip()
-        said_before = rest[:begin].rstrip(f" \n{CAPTION_BREAK}{SILENCE_BREAK}{_GONE}")
+        said_before = rest[:begin].rstrip(f" {_LINE_ENDS}{_GONE}")
         goes_on = len(mark) > 1 or mark == "—"
         if goes_on and said_before.endswith(tuple("-–—")):
             continue  # "I was going to—" "—tell you": one speaker, interrupted

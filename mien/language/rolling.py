@@ -12,8 +12,8 @@ from mien.types import Skipped
 FLASH_S = 0.05
 """A cue no longer than this only repeats: nobody could read it. (YouTube's last 0.01 s.)"""
 
-MAX_GAP_S = 0.05
-"""Cues roll only if one begins where the other ends, this nearly."""
+TOUCH_S = 0.05
+"""Two cues touch if one begins where the other ends, this nearly; only then can they roll."""
 
 MIN_ROLLS = 2
 MIN_SHARE = 0.5
@@ -46,7 +46,7 @@ def unroll(cues: Iterable[Cue], *, source: str) -> tuple[list[Cue], list[Skipped
 
 def _touches(before: Cue, cue: Cue) -> bool:
     is_later = before.start_s < cue.start_s
-    return is_later and before.end_s is not None and -MAX_GAP_S <= cue.start_s - before.end_s <= MAX_GAP_S
+    return is_later and before.end_s is not None and -TOUCH_S <= cue.start_s - before.end_s <= TOUCH_S
 
 
 def _rolls(before: Cue, cue: Cue) -> bool:

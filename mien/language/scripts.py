@@ -47,9 +47,9 @@ def words_in(token: str) -> float:
     """About how many words are spoken in `token`; a letter of Chinese or Japanese counts one."""
     unspaced = sum(letter.isalnum() for letter in _UNSPACED.findall(token))
     phrased = len(_PHRASED.findall(token)) / CONSONANTS_PER_WORD
-    return max(float(is_word(token)), unspaced + phrased)
+    return max(float(has_words(token)), unspaced + phrased)
 
 
-def is_word(token: str) -> bool:
-    """Whether anything in it is spoken: a letter or a digit."""
-    return any(letter.isalnum() for letter in token)
+def has_words(text: str) -> bool:
+    """Whether anything in it may be spoken: a letter or a digit."""
+    return any(letter.isalnum() for letter in text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from mien.language.annotations import CAPTION_BREAK, SHOWN, SILENCE_BREAK, SPOKEN, Annotations, annotate
 from mien.language.formats.cue import CueWord, clean_lines
-from mien.language.scripts import CLOSING, OPENING, cut_unspaced, is_word, words_in
+from mien.language.scripts import CLOSING, OPENING, cut_unspaced, has_words, words_in
 from mien.language.timeline import in_order, place_words
 from mien.types import Caption, Skipped
 
@@ -84,7 +84,7 @@ def _clean(text: str) -> str:
 
 def _parts(word: CueWord, texts: list[str]) -> list[CueWord]:
     """`word` divided: the first part that is spoken has its start, the last one its end."""
-    spoken = [i for i, text in enumerate(texts) if is_word(text)] or [0]
+    spoken = [i for i, text in enumerate(texts) if has_words(text)] or [0]
     return [
         CueWord(
             text=text,
@@ -134,14 +134,14 @@ class _Speech:
         self._waiting = ""  # for a word to stand before: "… so"
 
     def add(self, text: str, token: _Token, *, is_whole: bool) -> None:
-        if is_word(text):
+        if has_words(text):
             text = f"{self._waiting} {text}".lstrip()
             word = SpokenWord(text=text, start_s=token.start_s, end_s=token.end_s, starts_turn=self.starts_turn)
             self.words.append(word)
             self.starts_turn, self._waiting = False, ""
         elif text and is_whole:
             self._add_punctuation(text)
-        elif text and self._goes_on() and is_word(self.words[-1].text[-1]) and text[0] in ".,;:?!…":
+        elif text and self._goes_on() and has_words(self.words[-1].text[-1]) and text[0] in ".,;:?!…":
             self.words[-1] = replace(self.words[-1], text=self.words[-1].text + text)  # "Well (sighs)." is "Well."
 
     def _add_punctuation(self, text: str) -> None:

@@ -10,7 +10,8 @@ from mien.language.scripts import words_in
 from mien.types import Caption, Skipped, Word
 
 MAX_WORD_S = 1.0
-"""A word of which only the start is known lasts no longer, and no longer than to the next word."""
+"""A word of which only the start is known lasts no longer, and no longer than to the next word; what counts as several
+(`scripts.words_in`), as many times as long."""
 
 NOMINAL_WORD_S = 0.4
 """What a word takes where a caption's end makes no sense: 150 words a minute."""
@@ -93,7 +94,7 @@ def place_words(
     A word's own start holds where it lies within and after the word before; the others share the time between their
     neighbours by `shares` (their number of words, by default): evenly, as EmotionCLIP does. A word ends at its own
     end, but not after the next begins; without one, at the next word's start, though one with a start of its own is
-    no longer than `MAX_WORD_S`.
+    no longer than `MAX_WORD_S` for each of the words that it counts as.
     """
     if not words:
         return ()
@@ -109,8 +110,8 @@ def place_words(
     for word, own_start_s, share, (begin_s, next_s) in zip(words, starts, shares, pairwise(edges), strict=True):
         until_s = next_s
         if own_start_s is not None:
-            is_end = word.end_s is not None and begin_s < word.end_s
-            until_s = min(next_s, word.end_s if is_end and word.end_s else begin_s + MAX_WORD_S * max(1.0, share))
+            latest_s = begin_s + MAX_WORD_S * max(1.0, share)
+            until_s = min(next_s, latest_s if word.end_s is None or word.end_s <= begin_s else word.end_s)
         placed.append(Word(start_s=begin_s, end_s=until_s, text=word.text))
     return tuple(placed)
 
@@ -120,9 +121,12 @@ def _own_starts(words: Sequence[CueWord], *, start_s: float, end_s: float) -> li
     starts: list[float | None] = []
     last_s = start_s
     for i, word in enumerate(words):
-        fits = word.start_s is not None and last_s <= word.start_s < end_s and (i == 0 or word.start_s > last_s)
-        starts.append(word.start_s if fits else None)
-        last_s = word.start_s if fits and word.start_s is not None else last_s
+        own_s = word.start_s
+        if own_s is None or not last_s <= own_s < end_s or (i > 0 and own_s == last_s):
+            starts.append(None)
+        else:
+            starts.append(own_s)
+            last_s = own_s
     return starts
 
 

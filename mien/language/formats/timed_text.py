@@ -23,6 +23,9 @@ from mien.language.formats.cue import (
 )
 from mien.types import MienError, Skipped
 
+TOUCH_S = 0.0105
+"""Two captions touch if one begins where the other ends, to a hundredth of a second, in which some tools round."""
+
 _TIME = r"(-?)(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6})(?:[.,](\d{1,9}))?"
 _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _STAMP = re.compile(r"<(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6})(?:\.(\d{1,9}))?>")
@@ -117,7 +120,7 @@ def _merge_highlights(cues: Iterator[tuple[str, CueOrSkipped]]) -> Iterator[CueO
 
 
 def _touch(cue: Cue, following: Cue) -> bool:
-    return cue.end_s is not None and abs(following.start_s - cue.end_s) < 0.0105
+    return cue.end_s is not None and abs(following.start_s - cue.end_s) < TOUCH_S
 
 
 def _merged(group: list[tuple[str, Cue]]) -> Iterator[Cue]:
