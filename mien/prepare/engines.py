@@ -6,7 +6,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing import get_context
@@ -82,10 +82,9 @@ def run_processes(
     """Several at a time, in the order in which they are done. Tasks are taken when there is someone to do them.
 
     A process that dies (killed for want of memory, crashed in a decoder) is replaced, and its task tried once more
-    after all others; if that one's process dies too, `give_up` says what the result is, and the
-    others go on.
+    after all others; if that one's process dies too, `give_up` says what the result is, and the others go on.
     """
-    waiting, again, crew = _Waiting(tasks), list[Any](), list[_Worker]()
+    waiting, deadly, crew = _Waiting(tasks), list[Any](), list[_Worker]()
     try:
         while True:
             _employ(crew, waiting, job, workers=workers)
@@ -97,11 +96,11 @@ def run_processes(
                     about, message = worker.pipe.recv()
                 except (EOFError, OSError):
                     crew.remove(worker)
-                    how = _how_it_died(worker)
-                    if any(worker.task is task for task in again):
-                        yield give_up(worker.task, how)
+                    _let_go(worker)
+                    deadly.append(worker.task)
+                    if sum(task is worker.task for task in deadly) >= MAX_DEATHS:
+                        yield give_up(worker.task, _why_given_up(worker.process.exitcode))
                     else:
-                        again.append(worker.task)
                         waiting.put_back(worker.task)
                     continue
                 match about:
@@ -142,21 +141,25 @@ def _employ(crew: list[_Worker], waiting: _Waiting, job: Job[Task, Result], *, w
         except OSError:  # it died between two tasks
             waiting.put_back(task)
             crew.remove(worker)
-            _how_it_died(worker)
+            _let_go(worker)
     while len(crew) < workers and (task := waiting.take()) is not None:
         ours, theirs = CONTEXT.Pipe()
         process = CONTEXT.Process(target=_work, args=(job, theirs), daemon=True)
         with _deaf_to_interrupts():
             process.start()
         theirs.close()  # so that the pipe ends when the process does
-        ours.send(task)
         crew.append(_Worker(process, ours, task))
+        with suppress(OSError):  # it died at once, which is noticed where it is waited for
+            ours.send(task)
 
 
-def _how_it_died(worker: _Worker) -> str:
+def _let_go(worker: _Worker) -> None:
     worker.process.join()
     worker.pipe.close()
-    code = worker.process.exitcode
+
+
+def _why_given_up(code: int) -> str:
+    """What is told of a task, by the exit status of the last process that died at it."""
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
     if code == 1:
         how += " (a script that calls `prepare` must do so under `if __name__ == '__main__':`)"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,25 @@ def test_a_video_that_kills_its_process_fails_alone(
     assert set(failures) == set("abcde")
     assert {name for name, failure in failures.items() if failure} == {bad}
     assert how in (failures[bad] or Skipped(what="", reason="")).reason
+
+
+class DiesOnArrival:
+    """A part of a job that ends every process it is sent to."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return os._exit, (3,)
+
+
+def measure(extra: object, task: bytes, on_progress: OnProgress) -> str:
+    return f"{len(task)} bytes"
+
+
+def test_a_process_that_dies_before_it_took_a_large_task_is_one_that_died() -> None:
+    """A task that does not fit into the pipe cannot be sent to a process that never reads."""
+    task = bytes(10_000_000)
+    job = partial(measure, DiesOnArrival())
+    (reason,) = run_processes(job, [task], workers=1, on_progress=no_progress, give_up=lambda _, reason: reason)
+    assert "ended with status 3" in reason
 
 
 def test_a_full_disk_stops_everyone() -> None:
