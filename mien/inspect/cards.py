@@ -51,15 +51,19 @@ def emotion_colour(emotion: str) -> str:
     return COLOURS[EMOTIONS.index(emotion)]
 
 
-def of_clip(strip: Strip) -> dict[str, float]:
+def emotion_probabilities(clip: Clip) -> dict[str, float]:
     """How probable each emotion of the clip's sentence is."""
-    p = softmax(np.array([strip.clip.sentiment_logits], np.float64))[0]
+    p = softmax(np.array([clip.sentiment_logits], np.float64))[0]
     return dict(zip(EMOTIONS, p.tolist(), strict=True))
+
+
+def most_probable_emotion(clip: Clip) -> str:
+    return EMOTIONS[int(np.argmax(clip.sentiment_logits))]
 
 
 def _attributes(strip: Strip, *, is_clip: bool) -> str:
     """What the page's filters and sorting look at."""
-    clip, p = strip.clip, of_clip(strip)
+    clip = strip.clip
     subjects = (["all", "largest"] if strip.num_persons else []) + (["speaking"] if strip.has_speaker else [])
     values = {
         "id": clip.id,
@@ -69,8 +73,8 @@ def _attributes(strip: Strip, *, is_clip: bool) -> str:
         "persons": str(strip.num_persons),
         "share": f"{clip.person_share:.4f}",
         "subjects": " ".join(subjects),
-        "emotion": max(p, key=p.__getitem__) if is_clip else "",
-        "sure": f"{max(p.values()):.4f}" if is_clip else "0",
+        "emotion": most_probable_emotion(clip) if is_clip else "",
+        "sure": f"{max(emotion_probabilities(clip).values()):.4f}" if is_clip else "0",
     }
     return " ".join(f'data-{name}="{escape(value)}"' for name, value in values.items())
 
@@ -91,8 +95,8 @@ def _length(clip: Clip) -> str:
 
 def _emotions(strip: Strip) -> str:
     """A bar an emotion; the most probable one in bold."""
-    p = of_clip(strip)
-    best = max(p, key=p.__getitem__)
+    p = emotion_probabilities(strip.clip)
+    best = most_probable_emotion(strip.clip)
     rows = "".join(
         f"<tr{' class=best' if name == best else ''}><th scope=row>{tag(name)}</th><td><span class=bar>"
         f'<i style="width:{100 * value:.1f}%;background:{emotion_colour(name)}"></i></span></td>'

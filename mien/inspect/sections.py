@@ -11,7 +11,7 @@ from pathlib import Path
 from mien.data.card import CARD_FILE, StoreCard
 from mien.eval.report_tables import tag
 from mien.inspect.cards import card as clip_card
-from mien.inspect.cards import track_colour
+from mien.inspect.cards import most_probable_emotion, track_colour
 from mien.inspect.left_out import Reason
 from mien.inspect.numbers import charts_of, facts_of, models_of
 from mien.inspect.sample import Survey
@@ -111,7 +111,7 @@ def left_out_section(reasons: Sequence[Reason], undrawn: Sequence[Skipped]) -> s
 
 def _form(clips: Sequence[ShownClip], *, subject: str) -> str:
     videos = sorted({shown.strip.clip.video for shown in clips})
-    emotions = Counter(e for s in clips if s.has_words for e in [_emotion_of(s)])
+    emotions = Counter(most_probable_emotion(shown.strip.clip) for shown in clips if shown.has_words)
     named = [(e, f"{e} ({emotions[e]})") for e in EMOTIONS if emotions[e]]
     subjects = [("all", "everyone"), ("largest", "the largest"), ("speaking", "who speaks")]
     sorts = [
@@ -140,11 +140,6 @@ def _form(clips: Sequence[ShownClip], *, subject: str) -> str:
         '<span class="end"><output id="count" role="status" aria-live="polite"></output>'
         '<button type="reset">Clear</button></span></form>'
     )
-
-
-def _emotion_of(shown: ShownClip) -> str:
-    logits = shown.strip.clip.sentiment_logits
-    return EMOTIONS[max(range(len(EMOTIONS)), key=logits.__getitem__)]
 
 
 def _select(name: str, label: str, options: Sequence[tuple[str, str]], *, chosen: str = "") -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import simplejpeg
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float32, UInt8
 
 from mien.data.clips import ClipSettings, largest_track
 from mien.data.store import FACES_FILE, Store
@@ -160,9 +160,7 @@ def _face_marks(table: FaceTable, *, frame: int, info: VideoInfo) -> tuple[FaceM
     )
 
 
-def _in_per_cent(
-    xyxy: Float32[np.ndarray, "4"] | Float[np.ndarray, "4"], info: VideoInfo
-) -> tuple[float, float, float, float] | None:
+def _in_per_cent(xyxy: Float32[np.ndarray, "4"], info: VideoInfo) -> tuple[float, float, float, float] | None:
     """The part of a box that lies in the picture, in per cent of it; None if there is none."""
     share = 100 * xyxy.astype(np.float64) / np.array([info.source_width, info.source_height] * 2)
     left, top, right, bottom = share.clip(0, 100).tolist()
