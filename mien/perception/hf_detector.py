@@ -7,7 +7,6 @@ YOLOS. Nothing is downloaded but what a hub id names, and no code of a model's i
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from pydantic import BaseModel, ValidationError
 
 from mien.perception.detections import choose, highest_first, in_frame, without_doubles
 from mien.perception.letterbox import stretch
@@ -119,12 +119,21 @@ def person_class(config: Path) -> int:
     """The number of the class called person; raises MienError naming those there are if none is."""
     if not config.is_file():
         raise MienError(f"no {config}; give a folder of a model that transformers saved")
-    labels = json.loads(config.read_text(encoding="utf-8")).get("id2label") or {}
+    try:
+        labels = _Labels.model_validate_json(config.read_bytes()).id2label or {}
+    except ValidationError as error:
+        raise MienError(f"{config} is not one that transformers saved ({error}); fetch the model again") from error
     for number, label in labels.items():
         if str(label).strip().lower() == PERSON:
-            return int(number)
+            return number
     named = ", ".join(map(str, list(labels.values())[:20])) or "none"
     raise MienError(f"{config} has no class {PERSON!r} among its labels ({named}); take a detector that finds persons")
+
+
+class _Labels(BaseModel):
+    """What is read of a model's config.json."""
+
+    id2label: dict[int, Any] | None = None
 
 
 def import_transformers(where: str) -> Any:
@@ -139,8 +148,10 @@ def import_transformers(where: str) -> Any:
 def _load(kind: Any, folder: Path, **choice: Any) -> Any:
     try:
         return kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **choice)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise MienError(f"{folder} cannot be read by transformers as {kind.__name__}: {error}") from error
+    except Exception as error:  # the libraries' errors have no common ancestor
+        raise MienError(
+            f"{folder} cannot be read by transformers as {kind.__name__}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _digest(folder: Path) -> str:

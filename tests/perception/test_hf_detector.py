@@ -66,6 +66,22 @@ def test_person_is_known_by_its_name(tmp_path: Path) -> None:
         person_class(config)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"id2label": ["car"]}', '{"id2label": {"first": "person"}}'])
+def test_config_of_another_shape_is_named(content: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(content)
+    with pytest.raises(MienError, match=r"config\.json"):
+        person_class(config)
+
+
+def test_damaged_weights_are_named(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(MienError, match=r"copy cannot be read by transformers as AutoModelForObjectDetection"):
+        HfDetector(str(copy)).detect(np.zeros((1, 40, 70, 3), np.uint8))
+
+
 @pytest.mark.parametrize("where", ["./nowhere", "nowhere", "a/b/c"])
 def test_what_is_neither_folder_nor_hub_id_is_told(where: str) -> None:
     with pytest.raises(MienError, match=r"no folder .*OWNER/NAME"):
