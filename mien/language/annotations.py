@@ -61,6 +61,11 @@ class LeftOut:
     end: int
     reason: str
 
+    def without(self, begin: int, end: int) -> list[LeftOut]:
+        """What of it is not from `begin` to `end`."""
+        parts = [(self.begin, min(self.end, begin)), (max(self.begin, end), self.end)]
+        return [LeftOut(first, last, self.reason) for first, last in parts if first < last]
+
 
 @dataclass(slots=True)
 class Annotations:
@@ -72,12 +77,13 @@ class Annotations:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def take_out(self, begin: int, end: int, kind: int, reason: str | None = None) -> None:
+        """Makes what is spoken from `begin` to `end` of this `kind`; with a `reason`, lists all of it, and only there."""
         for i in range(begin, end):
             if self.text[i] not in _LINE_ENDS:
                 self.kinds[i] = self.kinds[i] or kind
         if reason:
-            self.left_out = [span for span in self.left_out if not (begin <= span.begin and span.end <= end)]
-            self.left_out.append(LeftOut(begin, end, reason))
+            rests = [rest for span in self.left_out for rest in span.without(begin, end)]
+            self.left_out = [*rests, LeftOut(begin, end, reason)]
 
     @property
     def rest(self) -> str:

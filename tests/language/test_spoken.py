@@ -61,6 +61,15 @@ def test_all_that_is_left_out_is_listed_with_its_time() -> None:
     assert [s.reason for s in spoken_words(captions((0, 1, "…")))[1]] == ["it has no words"]
 
 
+def test_what_two_rules_leave_out_is_listed_once() -> None:
+    words, skipped = spoken_words(captions((0, 1, "(oh"), (1, 2, "no) so ♪")))
+    assert words == []
+    assert [(s.what, s.reason) for s in skipped] == [
+        ("0.000–1.000 s: (oh", "it is a note in brackets, not speech"),
+        ("1.000–2.000 s: no) so ♪", "it is sung, not spoken"),
+    ]
+
+
 def test_note_does_not_span_a_silence() -> None:
     assert [w.text for w in spoken_words(captions((0, 1, "We [go"), (3.1, 4, "on] now")))[0]] == [
         "We", "[go", "on]", "now",
