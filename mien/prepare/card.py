@@ -19,7 +19,11 @@ class CardMaker:
     """Adds videos up to a card: `add` each, then `card`."""
 
     def __init__(self, *, num_duplicates: int = 0, num_failed: int = 0, num_excluded: int = 0) -> None:
-        self.left_out = {"num_duplicates": num_duplicates, "num_failed": num_failed, "num_excluded": num_excluded}
+        self.videos_left_out = {
+            "num_duplicates": num_duplicates,
+            "num_failed": num_failed,
+            "num_excluded": num_excluded,
+        }
         self.counts: Counter[str] = Counter()
         self.sums = {"seconds": 0.0, "speech_s": 0.0, "clip_s": 0.0}
         self.by: dict[str, Counter[str]] = {
@@ -78,7 +82,7 @@ class CardMaker:
             persons_per_frame={name: self.by["persons"][name] for name in persons if self.by["persons"][name]},
             num_tracks=self.counts["tracks"],
             num_videos_without_words=self.counts["wordless"],
-            **self.left_out,
+            **self.videos_left_out,
             languages=_falling(self.by["languages"]),
             words_from=_falling(self.by["words_from"]),
             sources=_falling(self.by["sources"]),

@@ -1,4 +1,4 @@
-"""The stage that decides which sentences of a video make clips, and sums the video up for the index and the card."""
+"""Which sentences of a video make clips, and how many persons are in its pictures."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def count_people(boxes: BoxTable, *, num_frames: int, min_score: float) -> Peopl
     """How many persons are in each picture of a video, and how many there are in all."""
     counts = np.minimum(_persons_per_frame(boxes, count=num_frames, min_score=min_score), MOST_PERSONS)
     by_count = Counter(counts.tolist())
-    names = {n: f"{n}+" if n == MOST_PERSONS else str(n) for n in sorted(by_count)}
+    named = {f"{n}+" if n == MOST_PERSONS else str(n): by_count[n] for n in sorted(by_count)}
     tracks = np.unique(boxes.track[(boxes.score >= min_score) & (boxes.track >= 0)])
-    return PeopleCount(persons_per_frame={names[n]: by_count[n] for n in names}, num_tracks=len(tracks))
+    return PeopleCount(persons_per_frame=named, num_tracks=len(tracks))
 
 
 def _clip(

@@ -25,7 +25,7 @@ from mien.data.tables import (
     write_sentences,
 )
 from mien.language.sentences import split_sentences
-from mien.language.subtitles import describe_subtitles, find_subtitles
+from mien.language.subtitles import UNKNOWN, describe_subtitles, find_subtitles
 from mien.media.frames import FrameReader
 from mien.prepare.boxes import annotated_boxes, detect_boxes
 from mien.prepare.clips import clips_of, count_people
@@ -33,7 +33,7 @@ from mien.prepare.duplicates import picture_hashes
 from mien.prepare.faces import detect_faces, mark_speakers
 from mien.prepare.frames import make_frames, missing_part
 from mien.prepare.models import detector_for, punctuator_for, recogniser_for, sentiment_for
-from mien.prepare.origin import UNKNOWN, Origin
+from mien.prepare.origin import Origin
 from mien.prepare.settings import PrepareSettings
 from mien.prepare.sidecar import SUFFIX, sidecar_of
 from mien.prepare.summary import summarise

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mien.language.subtitles import describe_subtitles, read_captions
+from mien.language.subtitles import UNKNOWN, describe_subtitles, read_captions
 from mien.language.transcribe import NoSoundError, SpeechRecogniser
-from mien.prepare.origin import UNKNOWN
 from mien.prepare.videos import VideoFiles
 from mien.types import Caption, Skipped
 
