@@ -3,6 +3,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,7 +108,6 @@ def test_face_follows_the_picture_wherever_it_is_put(real_data: Path) -> None:
 
 @pytest.mark.real_data
 def test_shipped_graph_equals_the_published_one(real_data: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     published = onnxruntime.InferenceSession(

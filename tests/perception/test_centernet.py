@@ -3,6 +3,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.testing import assert_allclose
 
@@ -53,7 +54,6 @@ def test_box_follows_the_person_wherever_the_picture_is_put(real_data: Path) -> 
 
 @pytest.mark.real_data
 def test_shipped_graph_equals_the_straight_conversion(real_data: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
     straight = onnxruntime.InferenceSession(
         str(real_data / "detectors" / "centernet.onnx"), providers=["CPUExecutionProvider"]
     )

@@ -11,7 +11,7 @@ from mien.perception.detector import build_detector
 from mien.perception.hf_detector import FLOOR, HfDetector, person_class
 from mien.types import MienError
 
-pytest.importorskip("transformers")
+pytest.importorskip("transformers", reason="needs the extra hf")
 
 
 @pytest.fixture(scope="module", params=["yolos", "rt_detr"])
