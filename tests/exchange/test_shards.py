@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_tars import write_tar
 from made_videos import number_of, write_video
 
 from mien.data.store import SKIPPED_FILE, Store
@@ -29,16 +27,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Three seconds, frame k grey of level 8 k."""
     path = write_video(tmp_path_factory.mktemp("film") / "film.mp4", num_frames=24)
     return path.read_bytes()
-
-
-def write_tar(path: Path, files: Mapping[str, bytes]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
 
 
 def lines_of(store: Path) -> dict[str, str]:

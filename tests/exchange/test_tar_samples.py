@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_tars import write_tar
 
 from mien.exchange.tar_samples import TarSample, find_shards, samples_of
 from mien.types import MienError, Skipped
-
-
-def write_tar(path: Path, files: Mapping[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
 
 
 def whole(shard: Path) -> list[TarSample]:
