@@ -135,7 +135,9 @@ def card_page(card: StoreCard) -> str:
 
 def _table(header: tuple[str, ...], rows: Mapping[str, object]) -> str:
     lines = [" | ".join(header), " | ".join("---" for _ in header)]
-    lines += [f"{name} | {value:,}" if isinstance(value, int) else f"{name} | {value}" for name, value in rows.items()]
+    for name, value in rows.items():
+        cell = " ".join(name.split()).replace("|", "\\|")  # sources and licences are named by others
+        lines.append(f"{cell} | {value:,}" if isinstance(value, int) else f"{cell} | {value}")
     return "\n".join(f"| {line} |" for line in lines)
 
 
