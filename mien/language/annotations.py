@@ -77,7 +77,7 @@ class Annotations:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def take_out(self, begin: int, end: int, kind: int, reason: str | None = None) -> None:
-        """Makes what is spoken from `begin` to `end` of this `kind`; with a `reason`, lists all of it, and only there."""
+        """Makes what is spoken from `begin` to `end` of this `kind`; with a `reason`, lists it all, and once."""
         for i in range(begin, end):
             if self.text[i] not in _LINE_ENDS:
                 self.kinds[i] = self.kinds[i] or kind
