@@ -28,9 +28,6 @@ SUFFIXES = (".json3", ".srv3", ".json", ".srt", ".vtt", ".ass", ".ssa", ".ttml",
 UNKNOWN = "unknown"
 """The language of a file that does not tell."""
 
-OTHER = 5
-"""The rank of files in languages that nobody asked for, which are sorted by language."""
-
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]+)*")
 _FLAGS = ("forced", "sdh", "cc", "default", "auto", "asr")
 _THREE_LETTERS = {
@@ -50,6 +47,7 @@ _NAMES = {
 class SubtitleFile:
     """A subtitle file, its kind (`srt`, `vtt`, `ass`, `json3`, `srv3`, `xml`, `whisper`, `transcript`), its language.
 
+    The kind of a `.json` file that holds no captions is `json`.
     `language` is the first part of a language tag ("en" of "en-GB"), or `UNKNOWN`.
     """
 
@@ -73,8 +71,7 @@ def find_subtitles(video: Path, *, beside: Iterable[Path] | None = None, languag
     for path in video.parent.iterdir() if beside is None else beside:
         rank = _rank(path, video, language)
         if rank is not None and path.is_file():
-            language_last = _tag(path, video) if rank % 10 == OTHER else ""
-            ranked.append((rank, language_last, SUFFIXES.index(path.suffix.lower()), path.name, path))
+            ranked.append((rank, SUFFIXES.index(path.suffix.lower()), path.name, path))
     for *_, path in sorted(ranked):
         if path.suffix.lower() != ".json" or _is_captions(path):
             return path
@@ -82,7 +79,10 @@ def find_subtitles(video: Path, *, beside: Iterable[Path] | None = None, languag
 
 
 def describe_subtitles(path: Path, *, video: Path) -> SubtitleFile:
-    """What kind of file `path` is and which language it is in: by its name beside `video`, else as it states itself."""
+    """What kind of file `path` is and which language it is in: by its name beside `video`, else as it states itself.
+
+    Raises MienError if it must be read to tell, and cannot be.
+    """
     kind = {"ssa": "ass", "srv1": "xml", "ttml": "xml"}.get(path.suffix.lower()[1:], path.suffix.lower()[1:])
     tag = _tag(path, video) or ""
     if kind == "json":
@@ -191,19 +191,18 @@ def _is_captions(path: Path) -> bool:
         )
 
 
-def _rank(path: Path, video: Path, language: str | None) -> int | None:
-    """How far from wanted the file is, or None if it is no subtitle file of `video`."""
+def _rank(path: Path, video: Path, language: str | None) -> tuple[bool, int, str] | None:
+    """How far from wanted the file is: what sorts least is wanted most; None if it is no subtitle file of `video`."""
     tag = _tag(path, video)
     if path.suffix.lower() not in SUFFIXES or tag is None:
         return None
     wanted = (language or "en").lower().replace("_", "-")
+    is_forced = path.stem.lower().endswith(".forced")
     if tag == "":
-        rank = 4 if language else 0
-    elif _primary(tag) == _primary(wanted):
-        rank = 1 if tag.replace("_", "-") == wanted else 3 if re.search("[-_]", tag) else 2
-    else:
-        rank = OTHER
-    return rank + 10 * path.stem.lower().endswith(".forced")
+        return is_forced, 4 if language else 0, ""
+    if _primary(tag) == _primary(wanted):
+        return is_forced, 1 if tag.replace("_", "-") == wanted else 3 if re.search("[-_]", tag) else 2, ""
+    return is_forced, 5, tag  # sorted by language, since nobody asked for any of them
 
 
 def _tag(path: Path, video: Path) -> str | None:
