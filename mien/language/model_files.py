@@ -38,12 +38,14 @@ class ModelFiles(Generic[C]):
             network.load_state_dict(state)
         except RuntimeError as error:
             weights_file, config_file = self.folder / "model.safetensors", self.folder / "config.json"
-            raise MienError(f"{weights_file} does not fit {config_file}: {error}") from error
+            raise MienError(
+                f"{weights_file} does not fit {config_file}; copy both again, from one model: {error}"
+            ) from error
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Sums do not depend on how many cores there are: so a store is the same whoever makes it."""
+    """Has torch compute on one thread, so that sums, and with them a store, do not depend on the number of cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -67,7 +69,7 @@ def read_model_files(folder: Path, config_class: type[C], *, script: str) -> Mod
     try:
         tensors = load_file(weights_file)
     except SafetensorError as error:
-        raise MienError(f"{weights_file} does not fit {config_file}: {error}") from error
+        raise MienError(f"{weights_file} is not a safetensors file: {error}; copy it again") from error
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
     return ModelFiles(config=config, bpe=bpe, tensors=tensors, digest=digest, folder=folder)
 
