@@ -118,7 +118,7 @@ def test_absurd_numbers_are_no_times(tmp_path: Path, number: str) -> None:
     assert [s.reason for s in skipped] == ["its time cannot be read"]
 
 
-def test_words_type_is_ours(tmp_path: Path) -> None:
+def test_last_word_with_a_start_alone_lasts_until_the_caption_ends(tmp_path: Path) -> None:
     path = tmp_path / "v.vtt"
     path.write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nOh<00:01.500> no\n", encoding="utf-8")
     expected = (Word(start_s=1.0, end_s=1.5, text="Oh"), Word(start_s=1.5, end_s=2.0, text="no"))
