@@ -2,8 +2,8 @@
 
     python bench/encodings.py [--lines 5 30 200]
 
-Needs /usr/share/locale/*/LC_MESSAGES/*.mo, as Linux desktops have; prints JSON, for each language the share of samples
-(at most 40) that decode without a fault.
+Needs /usr/share/locale/*/LC_MESSAGES/*.mo, as Linux desktops have; prints JSON: for each language the share of samples
+(at most 40) that decode without a fault, and the mean of these. Languages without samples of every length are left out.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _messages(language: str) -> list[str]:
         try:
             with path.open("rb") as file:
                 catalogue = gettext.GNUTranslations(file)._catalog  # its messages are in no public attribute
-        except (OSError, UnicodeDecodeError, ValueError):
+        except (OSError, ValueError):  # a broken catalogue: there are enough others
             continue
         found |= {text for key, text in catalogue.items() if key and isinstance(text, str) and text != key}
     return sorted(t for t in found if 8 < len(t) < 60 and "%" not in t and "\n" not in t and not t.isascii())
