@@ -21,7 +21,7 @@ MAX_UNMARKED_WORDS = 10
 """A longer comment without any sentence end may well leave some out: where it has none says nothing."""
 
 ABBREVIATIONS = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "vs", "eg", "ie", "e.g", "i.e", "jr", "sr", "approx"})
-"""Their full stop ends no sentence; as `bare` leaves them. Not the set for subtitles, since weights depend on this one."""
+"""Their full stop ends no sentence; as `bare` leaves them. Not those of subtitles: the weights depend on these."""
 
 _NO_WORD = re.compile(r"https?:|/s\b|&\w+;")
 _GLUED = re.compile(r"(?<=[A-Za-z]{2})([.?!,…;]+)(?=[A-Za-z]{2})")
