@@ -70,7 +70,7 @@ class Filmed:
             how = {"sketches": self.view.sketches, "every": BoxSettings().every, "min_score": self.min_score}
             return [list(find_key_frames(shot, self.seen.__getitem__, **how)) for shot in self.view.shots]
         shots = [sorted({*shot[::stride], shot[-1]}) for shot in self.view.shots]
-        return [[KeyFrame(frame=i, persons=self.seen[i]) for i in shot] for shot in shots]
+        return [[KeyFrame(frame=i, found=self.seen[i]) for i in shot] for shot in shots]
 
     def follow(self, tracker: Tracker, stride: int | None) -> BoxTable:
         shots = self.key_frames(stride)
@@ -183,9 +183,9 @@ def greedy(keys: Sequence[KeyFrame], min_score: float, max_gap: int) -> list[Tra
     tracks: list[Track] = []
     for number, key in enumerate(keys):
         open_tracks = [t for t in tracks if key.frame - keys[t.keys[-1]].frame <= longest]
-        clear = np.flatnonzero(key.persons.score >= min_score)
-        before = [keys[t.keys[-1]].persons.xyxy[t.boxes[-1]] for t in open_tracks]
-        overlap = iou(key.persons.xyxy[clear], np.stack(before)) if before else np.zeros((len(clear), 0))
+        clear = np.flatnonzero(key.found.score >= min_score)
+        before = [keys[t.keys[-1]].found.xyxy[t.boxes[-1]] for t in open_tracks]
+        overlap = iou(key.found.xyxy[clear], np.stack(before)) if before else np.zeros((len(clear), 0))
         owners: dict[int, Track] = {}
         for flat in np.argsort(-overlap, axis=None, kind="stable"):
             i, j = divmod(int(flat), len(open_tracks))
@@ -215,8 +215,8 @@ def bytetrack(keys: Sequence[KeyFrame], min_score: float, max_gap: int) -> list[
     )
     tracks: dict[int, Track] = {}
     for number, key in enumerate(keys):
-        rows = np.arange(len(key.persons.score))
-        given = TheirDetections(xyxy=key.persons.xyxy.astype(float), confidence=key.persons.score, class_id=rows)
+        rows = np.arange(len(key.found.score))
+        given = TheirDetections(xyxy=key.found.xyxy.astype(float), confidence=key.found.score, class_id=rows)
         told = tracker.update(given)
         for row, name in zip(told.class_id, told.tracker_id, strict=True):
             if name >= 0:

@@ -91,7 +91,7 @@ def pair(faces: Float32[np.ndarray, "f 4"], persons: Float32[np.ndarray, "p 4"])
 
 
 def _columns(key: KeyFrame) -> Float32[np.ndarray, "n 15"]:
-    found = key.persons
+    found = key.found
     assert found.landmarks is not None, "faces come with landmarks"
     return np.concatenate([found.xyxy, found.score[:, None], found.landmarks.reshape(-1, 10)], axis=1)
 

@@ -51,9 +51,9 @@ def find_key_frames(
             else:
                 ends.append(middle)
                 continue
-            yield from (KeyFrame(frame=frame, persons=seen.pop(frame)) for frame in known)
+            yield from (KeyFrame(frame=frame, found=seen.pop(frame)) for frame in known)
             start = ends.pop()
-    yield KeyFrame(frame=shot[-1], persons=at(shot[-1]))
+    yield KeyFrame(frame=shot[-1], found=at(shot[-1]))
 
 
 def _steps(shot: range, every: int) -> list[int]:

@@ -14,15 +14,15 @@ from mien.types import BoxTable, Detections
 NOBODY = -1  # the track of a box that is in none
 MIN_IOU = 0.3  # of a person's box with where it was expected; below, it is someone else
 MIN_IOU_FAINT = 0.5  # where the detector doubts that it sees anyone, the place must be the better known
-PACE_FRAMES = 8  # how far back a person's pace is taken from: long enough to tell walking from swaying
+PACE_FRAMES = 8  # how far back a person's pace is taken from: at 8 fps a second, which tells walking from swaying
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyFrame:
-    """A frame in which persons were looked for, and who was found."""
+    """A frame in which persons, or faces, were looked for, and those found."""
 
     frame: int
-    persons: Detections
+    found: Detections
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ def table_of(
     """
     parts = []
     for keys, of_shot in zip(shots, tracks, strict=True):
-        xyxy, score = [key.persons.xyxy for key in keys], [key.persons.score[:, None] for key in keys]
+        xyxy, score = [key.found.xyxy for key in keys], [key.found.score[:, None] for key in keys]
         for track in of_shot:
             frames, boxes = spread(track, keys, xyxy)
             _, scores = spread(_scored(track, keys, min_score), keys, score)
@@ -90,7 +90,7 @@ def spread(
 
 def _scored(track: Track, keys: Sequence[KeyFrame], min_score: float) -> Track:
     """The sightings whose scores count: all but the faint ones between clear ones."""
-    clear = [keys[number].persons.score[i] >= min_score for number, i in zip(track.keys, track.boxes, strict=True)]
+    clear = [keys[number].found.score[i] >= min_score for number, i in zip(track.keys, track.boxes, strict=True)]
     first, last = clear.index(True), len(clear) - 1 - clear[::-1].index(True)
     kept = [k for k in range(len(clear)) if clear[k] or not first < k < last]
     return Track(keys=[track.keys[k] for k in kept], boxes=[track.boxes[k] for k in kept])
@@ -103,13 +103,13 @@ def find_tracks(keys: Sequence[KeyFrame], *, max_gap: int, min_score: float = 0.
     the fainter ones then among the tracks left over; they keep a track alive and never begin one. A track is open while
     it was seen in the key frame before, or at most `max_gap` frames ago: a person the detector misses for a moment is
     still the same. Beyond ByteTrack, which cannot look ahead, a track is led back through the faint boxes before its
-    first clear one. In place of a Kalman filter, as key frames are unevenly apart: the pace of the last second.
+    first clear one. In place of a Kalman filter, as key frames are unevenly apart: the pace of the last 8 frames.
     """
     tracks: list[Track] = []
     for number, key in enumerate(keys):
         open_tracks = [t for t in tracks if t.keys[-1] == number - 1 or key.frame - keys[t.keys[-1]].frame <= max_gap]
-        owners = _share_out(open_tracks, keys, number, clear=key.persons.score >= min_score)
-        for i, score in enumerate(key.persons.score):
+        owners = _share_out(open_tracks, keys, number, clear=key.found.score >= min_score)
+        for i, score in enumerate(key.found.score):
             if i not in owners and score >= min_score:
                 tracks.append(owners.setdefault(i, Track()))
         for i, track in owners.items():
@@ -123,7 +123,7 @@ def _share_out(
     tracks: Sequence[Track], keys: Sequence[KeyFrame], number: int, *, clear: Bool[np.ndarray, "n"]
 ) -> dict[int, Track]:
     """Whose the boxes of key frame `number` are: by the box's number, the track; some are nobody's."""
-    xyxy = keys[number].persons.xyxy
+    xyxy = keys[number].found.xyxy
     owners: dict[int, Track] = {}
     for boxes, min_iou in ((np.flatnonzero(clear), MIN_IOU), (np.flatnonzero(~clear), MIN_IOU_FAINT)):
         waiting = [track for track in tracks if track not in owners.values()]
@@ -135,7 +135,7 @@ def _share_out(
 def _expected(track: Track, keys: Sequence[KeyFrame], frame: int) -> Float32[np.ndarray, "4"]:
     """Where a track's person should be in a frame: its last box, moved on at the pace of its centre of late."""
     last = keys[track.keys[-1]].frame
-    seen = [(keys[number].frame, keys[number].persons.xyxy[i]) for number, i in _latest(track, keys)]
+    seen = [(keys[number].frame, keys[number].found.xyxy[i]) for number, i in _latest(track, keys)]
     times = np.array([time for time, _ in seen], np.float64)
     centres = np.stack([(box[:2] + box[2:]) / 2 for _, box in seen])  # k 2
     times -= times.mean()
@@ -145,7 +145,7 @@ def _expected(track: Track, keys: Sequence[KeyFrame], frame: int) -> Float32[np.
 
 
 def _latest(track: Track, keys: Sequence[KeyFrame]) -> list[tuple[int, int]]:
-    """The last two sightings, and all others of the last second."""
+    """The last two sightings, and all others of the 8 frames before the last."""
     since = keys[track.keys[-1]].frame - PACE_FRAMES
     count = max(2, sum(keys[number].frame >= since for number in track.keys[-PACE_FRAMES - 1 :]))
     return list(zip(track.keys[-count:], track.boxes[-count:], strict=True))
@@ -155,10 +155,10 @@ def _begin_earlier(tracks: Sequence[Track], keys: Sequence[KeyFrame]) -> None:
     """Lead tracks back through the faint boxes before their first clear one."""
     owned = {(number, i) for track in tracks for number, i in zip(track.keys, track.boxes, strict=True)}
     for number in reversed(range(len(keys) - 1)):
-        free = [i for i in range(len(keys[number].persons.score)) if (number, i) not in owned]
+        free = [i for i in range(len(keys[number].found.score)) if (number, i) not in owned]
         begun = [track for track in tracks if track.keys[0] == number + 1]
-        first = [keys[number + 1].persons.xyxy[track.boxes[0]] for track in begun]
-        for i, j in link(first, keys[number].persons.xyxy[free], min_iou=MIN_IOU_FAINT).items():
+        first = [keys[number + 1].found.xyxy[track.boxes[0]] for track in begun]
+        for i, j in link(first, keys[number].found.xyxy[free], min_iou=MIN_IOU_FAINT).items():
             begun[j].keys.insert(0, number)
             begun[j].boxes.insert(0, free[i])
 

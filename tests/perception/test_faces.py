@@ -16,7 +16,7 @@ def key(frame: int, *faces: Box) -> KeyFrame:
     xyxy = np.array(faces, np.float32).reshape(-1, 4)
     marks = np.stack([landmarks_of(box) for box in xyxy]) if len(xyxy) else np.zeros((0, 5, 2), np.float32)
     found = Detections(xyxy=xyxy, score=np.full(len(xyxy), 0.9, np.float32), landmarks=marks)
-    return KeyFrame(frame=frame, persons=found)
+    return KeyFrame(frame=frame, found=found)
 
 
 def landmarks_of(box: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def keys(shot: range, look: Callable[[int], Detections], *, every: int = 8, sket
     frames = [key.frame for key in chosen]
     assert sorted(looked) == frames  # nobody looks twice, or in vain
     for key in chosen:
-        assert_array_equal(key.persons.xyxy, look(key.frame).xyxy)
+        assert_array_equal(key.found.xyxy, look(key.frame).xyxy)
     return frames
 
 

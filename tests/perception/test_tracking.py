@@ -15,7 +15,7 @@ from mien.types import BoxTable, Detections
 
 def key(frame: int, *boxes: tuple[float, float, float, float], score: float = 0.5) -> KeyFrame:
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
-    return KeyFrame(frame=frame, persons=Detections(xyxy=xyxy, score=np.full(len(boxes), score, np.float32)))
+    return KeyFrame(frame=frame, found=Detections(xyxy=xyxy, score=np.full(len(boxes), score, np.float32)))
 
 
 def test_iou_of_known_boxes() -> None:
@@ -139,7 +139,7 @@ def shots(draw: st.DrawFn) -> list[KeyFrame]:
         found = draw(st.lists(st.tuples(place, st.integers(0, 20)), max_size=5))
         xyxy = np.array([(x, y, x + w, y + h) for (x, y, w, h), _ in found], np.float32).reshape(-1, 4)
         persons = Detections(xyxy=xyxy, score=np.array([score / 20 for _, score in found], np.float32))
-        keys.append(KeyFrame(frame=frame, persons=persons))
+        keys.append(KeyFrame(frame=frame, found=persons))
     return keys
 
 
@@ -148,14 +148,14 @@ def shots(draw: st.DrawFn) -> list[KeyFrame]:
 def test_every_clear_box_is_in_one_track_and_in_the_table(keys: list[KeyFrame], max_gap: int) -> None:
     tracks = find_tracks(keys, max_gap=max_gap, min_score=0.5)
     owned = [pair for track in tracks for pair in zip(track.keys, track.boxes, strict=True)]
-    clear = {(n, i) for n, k in enumerate(keys) for i, score in enumerate(k.persons.score) if score >= 0.5}
+    clear = {(n, i) for n, k in enumerate(keys) for i, score in enumerate(k.found.score) if score >= 0.5}
     assert len(owned) == len(set(owned))
     assert clear <= set(owned)
     assert all(set(zip(track.keys, track.boxes, strict=True)) & clear for track in tracks)
     assert all(a < b for track in tracks for a, b in zip(track.keys, track.keys[1:], strict=False))
     table = track_shots([keys], max_gap=max_gap, min_score=0.5)
     rows = {(int(f), *map(float, box)) for f, box in zip(table.frame, table.xyxy, strict=True)}
-    assert {(keys[n].frame, *map(float, keys[n].persons.xyxy[i])) for n, i in owned} <= rows
+    assert {(keys[n].frame, *map(float, keys[n].found.xyxy[i])) for n, i in owned} <= rows
     assert np.all(np.diff(table.frame) >= 0)
     assert len(set(zip(table.frame.tolist(), table.track.tolist(), strict=True))) == len(table)
 
