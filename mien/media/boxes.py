@@ -26,11 +26,12 @@ def coverage(boxes: Float[Tensor, "*n k 4"], *, height: int, width: int, patch: 
     boxes: pixels of a picture of `height` × `width`, fractional edges allowed; they may overlap, leave the picture, or
     be empty. The result has one number a `patch` × `patch` square, is exact for any boxes, and is differentiable to
     their edges. This is the subject mask EmotionCLIP's released code gets by drawing 0/1 pixels and averaging them.
+    Its type is the boxes', float32 of bfloat16 ones, under autocast too.
 
     The boxes' edges cut the picture into (2k+1)² cells, each wholly in or wholly out of the union; a patch's coverage
     is then a sum over inner cells of overlap in x times overlap in y, two small matrix products.
     """
-    with torch.autocast(boxes.device.type, enabled=False):
+    with torch.autocast(boxes.device.type, enabled=False):  # bfloat16 has 8 bits, too few for places of pixels
         return _coverage(boxes.float() if boxes.dtype == torch.bfloat16 else boxes, height, width, patch)
 
 

@@ -63,6 +63,16 @@ def test_coverage_of_one_box(box: list[float], expected: list[list[float]]) -> N
     torch.testing.assert_close(found, torch.tensor(expected).float())
 
 
+def test_coverage_is_exact_under_autocast() -> None:
+    boxes = torch.tensor([[3.3, 1.7, 200.9, 99.1], [120.3, 40.2, 130.6, 223.4]])
+    size = {"height": 224, "width": 224, "patch": 32}
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = coverage(boxes, **size)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, coverage(boxes.double(), **size).float())
+    assert coverage(boxes.bfloat16(), **size).dtype == torch.float32
+
+
 def test_overlapping_boxes_count_once() -> None:
     box = torch.tensor([[1.0, 1.0, 6.5, 7.0]])
     torch.testing.assert_close(
