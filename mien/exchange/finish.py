@@ -56,10 +56,19 @@ def claim_store(out: Path, settings: dict[str, Any], *, imported_from: str) -> N
     there = file.read_text(encoding="utf-8") if file.is_file() else None
     if there is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise MienError(f"{out} is there already and is not a store (no {SETTINGS_FILE} in it); name an empty folder")
-    if there is not None and json.loads(there).get("imported_from") != imported_from:
+    if there is not None and _source_of_import(there) != imported_from:
         raise MienError(f"{out} is a store that was not imported from {imported_from}; name an empty folder")
     if content != there:
         write_whole(file, content)
+
+
+def _source_of_import(described: str) -> str | None:
+    """What a store was imported from, by its settings file; None where that says nothing, or is damaged."""
+    try:
+        told = json.loads(described)
+    except ValueError:
+        return None
+    return told.get("imported_from") if isinstance(told, dict) else None
 
 
 def write_tables(

@@ -163,12 +163,12 @@ def _give_up(video: NamedVideo, reason: str) -> PreparedVideo:
 
 def _claim(out: Place, settings: PrepareSettings) -> None:
     """Make `out` a store with these settings, unless it is something else."""
+    if out.is_file():
+        raise MienError(f"{out} is a file; name a folder")
     is_empty = out.is_empty()
     there = out.read(SETTINGS_FILE)  # after: of several who begin at once, one claims it in between
     if there is None and not is_empty:
         raise MienError(f"{out} is there already and is not a store (no {SETTINGS_FILE} in it); name an empty folder")
-    if out.is_local and out.path.is_file():
-        raise MienError(f"{out} is a file; name a folder")
     if there is not None and b'"imported_from"' in there:
         raise MienError(f"{out} is a store that was imported; name another folder")
     described = {"format": FORMAT, "settings": settings.model_dump(mode="json")}

@@ -22,7 +22,16 @@ from hypothesis import strategies as st
 from tiny_store import write_store
 
 from mien.data.clips import ClipDataset, ClipSettings
-from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
+from mien.data.store import (
+    BOXES_FILE,
+    CLIPS_FILE,
+    FACES_FILE,
+    FRAMES_FILE,
+    INDEX_FILE,
+    SETTINGS_FILE,
+    SKIPPED_FILE,
+    Store,
+)
 from mien.data.tables import write_faces, write_index
 from mien.exchange import ExportSettings, export_webdataset, import_webdataset
 from mien.exchange.clip_video import decoded_pictures, encode_clip, stored_jpegs
@@ -243,8 +252,11 @@ def test_other_peoples_folders_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(MienError, match="no export"):
         export_webdataset(store.path, tmp_path / "out", settings=MJPEG)
     export_webdataset(store.path, tmp_path / "shards", settings=MJPEG)
-    with pytest.raises(MienError, match="not imported from webdataset"):
-        import_webdataset(tmp_path / "shards", store.path, settings=PrepareSettings())
+    for described in (None, '{"format": 2', "[]"):
+        if described:
+            (store.path / SETTINGS_FILE).write_text(described)
+        with pytest.raises(MienError, match="not imported from webdataset"):
+            import_webdataset(tmp_path / "shards", store.path, settings=PrepareSettings())
 
 
 def test_what_lies_in_no_clip_is_grey_and_listed(tmp_path: Path) -> None:

@@ -340,6 +340,8 @@ def test_folder_of_something_else_is_refused(videos: Path, tmp_path: Path) -> No
     with pytest.raises(MienError, match="is there already and is not a store"):
         prepare(videos, out, settings=settings())
     assert [path.name for path in out.iterdir()] == ["chapter.txt"]
+    with pytest.raises(MienError, match=r"chapter\.txt is a file; name a folder"):
+        prepare(videos, out / "chapter.txt", settings=settings())
 
 
 @pytest.mark.slow
