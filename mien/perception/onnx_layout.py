@@ -63,11 +63,14 @@ class Layout:
 
     kind: Kind
     picture: str
+    """The input that takes the picture, by name."""
     picture_type: str
+    """onnxruntime's word for its numbers, such as tensor(float)."""
     channels_first: bool
     height: int
     width: int
     frame_size: str | None
+    """The input that takes the frame's width and height, by name, if there is one."""
     outputs: tuple[str, ...]
     """yolox: all in one; detr: logits, boxes; boxes: labels, boxes, scores."""
     person: int
@@ -78,6 +81,7 @@ class Layout:
     is_letterbox: bool
     is_softmax: bool
     is_decoded: bool | None
+    """Whether boxes of `yolox` are in pixels already; None: to be seen when it is run."""
     threshold: float
 
 

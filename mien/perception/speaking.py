@@ -109,7 +109,7 @@ def watch_mouths(
     *,
     scale: tuple[float, float],
 ) -> MouthMotion:
-    """The mouth motion of every person in the `wanted` frames, seen in `picture(frame)` and the picture before it.
+    """The mouth motion of everyone with a track in the `wanted` frames, seen in `picture(frame)` and the picture before it.
 
     `scale` are the pixels of a picture, across and down, that a pixel of the tables is.
     """
@@ -123,10 +123,12 @@ def watch_mouths(
         now: dict[int, tuple[np.ndarray | None, np.ndarray]] = {}
         for row in range(*np.searchsorted(boxes.frame, [frame, frame + 1])):
             track = int(boxes.track[row])
+            if track == NOBODY:
+                continue
             face = face_of.get((frame, track))
             laid = None if face is None else lay_face(grey, faces.landmarks[face] * np.array(scale, np.float32))
             now[track] = laid, lay_head(grey, boxes.xyxy[row] * np.array(scale * 2, np.float32))
-            if last == frame - 1 and track in before and track != NOBODY:
+            if last == frame - 1 and track in before:
                 face_before, head_before = before[track]
                 by_head[row] = mouth_motion(head_before, now[track][1], mouth=MOUTH_OF_HEAD)
                 if face_before is not None and laid is not None:
