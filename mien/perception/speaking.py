@@ -109,7 +109,7 @@ def watch_mouths(
     *,
     scale: tuple[float, float],
 ) -> MouthMotion:
-    """The mouth motion of everyone with a track in the `wanted` frames, seen in `picture(frame)` and the picture before it.
+    """The mouth motion of everyone with a track in the `wanted` frames, from `picture(frame)` and the one before it.
 
     `scale` are the pixels of a picture, across and down, that a pixel of the tables is.
     """
