@@ -204,6 +204,15 @@ def test_long_comment_without_an_end_is_not_trusted_to_have_none() -> None:
 # ── the card ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.usefixtures("_scripts")
+def test_card_is_written_from_the_shipped_metrics(model: PunctuationModel) -> None:
+    from train_punctuation_model import write_card
+
+    metrics = json.loads((ASSETS / "punctuation" / "metrics.json").read_text())["test"]
+    card = (ASSETS / "punctuation" / "README.md").read_text(encoding="utf-8")
+    assert card == write_card(metrics, threshold=model.config.threshold)
+
+
 @pytest.mark.real_data
 @pytest.mark.slow
 @pytest.mark.usefixtures("_scripts")

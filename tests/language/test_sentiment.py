@@ -85,6 +85,15 @@ def test_weights_of_other_sizes_are_refused(tmp_path: Path) -> None:
         UtteranceModel.load(folder)
 
 
+def test_card_is_written_from_the_shipped_metrics(model: UtteranceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+    from train_utterance_model import write_card
+
+    metrics = json.loads((ASSETS / "utterance" / "metrics.json").read_text())["test"]
+    card = (ASSETS / "utterance" / "README.md").read_text(encoding="utf-8")
+    assert card == write_card(metrics, temperature=model.config.temperature)
+
+
 @pytest.mark.real_data
 def test_card_reports_the_macro_f1_and_calibration_of_the_shipped_weights(
     model: UtteranceModel, real_data: Path

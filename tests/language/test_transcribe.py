@@ -144,6 +144,9 @@ def test_id_names_the_folder_and_its_weights(
     assert re.fullmatch(r"whisper-random@[0-9a-f]{12}", recogniser.id)
     other = shutil.copytree(whisper_folder, tmp_path / "whisper-random")
     assert SpeechRecogniser.load(str(other)).id == recogniser.id
+    with (other / "model.bin").open("ab") as weights:
+        weights.write(b"0")
+    assert SpeechRecogniser.load(str(other)).id != recogniser.id
 
 
 def test_times_that_run_backwards_are_put_in_order() -> None:
