@@ -77,6 +77,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="part of what makes two runs equal")
     args = parser.parse_args()
+    if args.measure and args.tokenizer is not None:
+        parser.error("give --tokenizer to train a model, or --measure")
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(True)
     dev, test = (read_comments(args.data / f"{split}.tsv") for split in ("dev", "test"))
