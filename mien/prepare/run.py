@@ -149,9 +149,9 @@ def _engine(
 ) -> Iterator[PreparedVideo]:
     if out.url.startswith("memory://") and (engine.kind == "ray" or engine.workers > 1):
         raise MienError(f"{out} is in the memory of one process; use one worker, or another place")
-    job = partial(prepare_video, out=out, settings=settings, threads=1)
+    job = partial(prepare_video, out=out, settings=settings)
     if engine.kind == "ray":
-        return run_ray(job, videos, address=engine.ray_address, give_up=_give_up)
+        return run_ray(partial(job, threads=1), videos, address=engine.ray_address, give_up=_give_up)
     workers = min(engine.workers, len(videos))
     threads = max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0
     return run_local(partial(job, threads=threads), videos, workers=workers, on_progress=on_progress, give_up=_give_up)

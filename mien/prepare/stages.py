@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -210,7 +210,7 @@ class Stages:
                 models=self._models(),
                 hashes=picture_hashes(self.reader).tolist(),
             )
-            skipped = [*self._left_out(), *(u.as_skipped() for u in unfit)]
+            skipped = [*self._left_out(unread=words["skipped"]), *(u.as_skipped() for u in unfit)]
             about = {"summary": summary.model_dump(mode="json"), "skipped": [asdict(s) for s in skipped]}
             write_clips(self.folder / CLIPS_FILE, clips, made_with=wanted | about)
 
@@ -225,8 +225,11 @@ class Stages:
             models["faces"] = self.faces.wanted["settings"]["detector"]
         return models
 
-    def _left_out(self) -> list[Skipped]:
-        """What of the video makes nothing, apart from sentences that break a rule of the index."""
+    def _left_out(self, *, unread: Sequence[dict[str, str]]) -> list[Skipped]:
+        """What of the video makes nothing, apart from sentences that break a rule of the index.
+
+        `unread` is what of its words makes no sentence: rows of `what` and `reason`.
+        """
         name = self.video.name
         skipped = []
         if missing := missing_part(self.reader, video=name):
@@ -235,8 +238,7 @@ class Stages:
             skipped.append(Skipped(what=name, reason="no subtitles beside it: it makes no clips"))
         if self.settings.boxes.source == "sidecar" and self.sidecar is None:
             skipped.append(Skipped(what=name, reason=f"no {self.video.stem}{SUFFIX} beside it: it has no boxes"))
-        lines = (made_with(self.folder / SENTENCES_FILE) or {})["skipped"]
-        return skipped + [Skipped(what=f"{name}: {line['what']}", reason=line["reason"]) for line in lines]
+        return skipped + [Skipped(what=f"{name}: {line['what']}", reason=line["reason"]) for line in unread]
 
 
 def _known(*languages: str) -> str:
