@@ -23,11 +23,15 @@ import numpy as np
 import simplejpeg
 
 from mien.exchange import clip_video
-from mien.exchange.clip_video import decoded_pictures, encode_clip
+from mien.exchange.clip_video import Codec, decoded_pictures, encode_clip
 from mien.media.video import read_frames
 
 FPS, CLIP_FRAMES = 8.0, 40
-WAYS = {"h264": ("h264", {}), "mjpeg": ("mjpeg", {}), "h264 with mbtree": ("h264", {"mbtree": "1"})}
+WAYS: dict[str, tuple[Codec, dict[str, str]]] = {
+    "h264": ("h264", {}),
+    "mjpeg": ("mjpeg", {}),
+    "h264 with mbtree": ("h264", {"mbtree": "1"}),
+}
 
 
 def main() -> None:
@@ -51,7 +55,7 @@ def stored(video: Path, *, seconds: float) -> Iterator[bytes]:
         yield simplejpeg.encode_jpeg(picture.rgb, quality=90, colorsubsampling="420")
 
 
-def measure(jpegs: Sequence[bytes], *, codec: str, crf: int, repeats: int) -> dict[str, float]:
+def measure(jpegs: Sequence[bytes], *, codec: Codec, crf: int, repeats: int) -> dict[str, float]:
     height, width, _, _ = simplejpeg.decode_jpeg_header(jpegs[0])
     clips = [jpegs[i : i + CLIP_FRAMES] for i in range(0, len(jpegs), CLIP_FRAMES)]
     start_s = time.process_time()
@@ -71,12 +75,12 @@ def measure(jpegs: Sequence[bytes], *, codec: str, crf: int, repeats: int) -> di
     }
 
 
-def repeated(clip: Sequence[bytes], *, codec: str, crf: int, repeats: int, size: tuple[int, int]) -> Iterator[str]:
+def repeated(clip: Sequence[bytes], *, codec: Codec, crf: int, repeats: int, size: tuple[int, int]) -> Iterator[str]:
     """Digests of the same clip written again and again, with other things in memory in between."""
     width, height = size
     for number in range(repeats):
         between = np.random.default_rng(number).integers(0, 256, 1_000_000 + 99_700 * number, np.uint8)
-        mp4 = encode_clip(clip, fps=FPS, width=width, height=height, codec=codec, crf=crf)  # type: ignore[arg-type]
+        mp4 = encode_clip(clip, fps=FPS, width=width, height=height, codec=codec, crf=crf)
         yield hashlib.sha256(mp4).hexdigest()
         del between
 
