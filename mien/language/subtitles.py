@@ -28,6 +28,7 @@ SUFFIXES = (".json3", ".srv3", ".json", ".srt", ".vtt", ".ass", ".ssa", ".ttml",
 UNKNOWN = "unknown"
 """The language of a file that does not tell."""
 
+_CAPTIONS_BEGIN = re.compile(rb'\s*(?:\{\s*"(?:segments|events|wireMagic)"|\[\s*\{\s*"text")')
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]+)*")
 _FLAGS = ("forced", "sdh", "cc", "default", "auto", "asr")
 _THREE_LETTERS = {
@@ -182,13 +183,15 @@ def _has(entry: Any, *keys: str) -> bool:
 
 
 def _is_captions(path: Path) -> bool:
+    """Whether a `.json` file holds captions, or what is wrong with it should be told, which reading it does."""
     try:
-        return _json_kind(_parse_json(path, _read(path))) is not None
-    except MienError:  # what begins like captions was cut off, which is told when it is read; of the rest nobody spoke
-        return (
-            re.match(rb'\s*(?:\{\s*"(?:segments|events|wireMagic)"|\[\s*\{\s*"text")', path.read_bytes()[:200])
-            is not None
-        )
+        data = path.read_bytes()
+    except OSError:
+        return True
+    try:
+        return _json_kind(_parse_json(path, decode(path, data))) is not None
+    except MienError:  # what begins like captions was cut off; of the rest nobody spoke
+        return _CAPTIONS_BEGIN.match(data) is not None
 
 
 def _rank(path: Path, video: Path, language: str | None) -> tuple[bool, int, str] | None:

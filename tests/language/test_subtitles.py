@@ -227,6 +227,17 @@ def test_json_that_holds_no_captions_is_not_taken_for_subtitles(tmp_path: Path) 
     assert find_subtitles(tmp_path / "v.mp4") == tmp_path / "v.fr.srt"
 
 
+def test_json_that_cannot_be_read_is_found_so_that_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    path = write(tmp_path, "[]", name="v.json")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert find_subtitles(tmp_path / "v.mp4") == path
+    with pytest.raises(MienError, match=r"v\.json cannot be read \(Permission denied\)"):
+        read_captions(path)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "kind", "language"),
     [
