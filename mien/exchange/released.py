@@ -47,7 +47,7 @@ from mien.prepare.clips import IndexSettings, clips_of
 from mien.prepare.engines import OnProgress, run_local
 from mien.prepare.frames import FrameSettings
 from mien.prepare.models import sentiment_for
-from mien.prepare.settings import PrepareSettings
+from mien.prepare.settings import PrepareSettings, WordSettings
 from mien.prepare.video import failure_of
 from mien.prepare.videos import excluded_ids, exclusion
 from mien.types import EMOTIONS, Clip, MienError, Sentence, Skipped
@@ -153,7 +153,14 @@ def _store_settings(settings: ReleasedSettings) -> dict[str, Any]:
     """What was done to the data before, in the terms of `mien prepare`."""
     boxes = BoxSettings(source="detector", detector="yolov7", min_score=YOLO_MIN_SCORE, every=1)
     frames = FrameSettings(fps=FPS, short_side=settings.short_side, jpeg_quality=settings.jpeg_quality)
-    described = PrepareSettings(frames=frames, boxes=boxes, index=settings.index, exclude=settings.exclude)
+    described = PrepareSettings(
+        frames=frames,
+        words=WordSettings(sentiment=settings.sentiment),
+        boxes=boxes,
+        index=settings.index,
+        exclude=settings.exclude,
+        keep_duplicates=settings.keep_duplicates,
+    )
     return described.model_dump(mode="json")
 
 

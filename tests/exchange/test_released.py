@@ -91,6 +91,14 @@ def test_released_data_becomes_a_store(tmp_path: Path) -> None:
     assert import_released([tmp_path / "in"], tmp_path / "store", settings=ReleasedSettings()).num_new == 0
 
 
+def test_the_store_tells_how_it_was_made(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a")
+    import_released([tmp_path / "in"], tmp_path / "store", settings=ReleasedSettings(keep_duplicates=True, exclude=()))
+    told = Store(tmp_path / "store").settings
+    assert (told["keep_duplicates"], told["exclude"]) == (True, [])
+    assert (told["boxes"]["detector"], told["index"]["min_box_score"]) == ("yolov7", 0.5)
+
+
 def test_clips_can_be_trained_on(tmp_path: Path) -> None:
     write_video(tmp_path / "in" / "abc123")
     import_released([tmp_path / "in"], tmp_path / "store", settings=ReleasedSettings())
