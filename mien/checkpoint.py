@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: weights, the rest of the state, and metadata a person can read.
+"""Checkpoints of a training run: weights, the optimiser's state, and metadata a person can read.
 
 A checkpoint is a folder that appears whole or not at all: it is written under a temporary name, flushed to disk, then
 renamed. So a full disk or a kill in the middle leaves the one before.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,15 @@ PARTIAL = ".partial"
 
 
 def save_checkpoint(
-    folder: Path, *, step: int, model: nn.Module, state: Mapping[str, Any], metadata: Mapping[str, Any], keep_last: int
+    folder: Path, *, step: int, write: Callable[[Path], None], metadata: Mapping[str, Any], keep_last: int
 ) -> Path:
-    """Writes `folder/step-XXXXXXXX`, then removes all but the `keep_last` latest. Returns the new one's path."""
+    """Writes `folder/step-XXXXXXXX`, then removes all but the `keep_last` latest. Returns the new one's path.
+
+    write: puts the state into the folder it is given (`save_state`, or shards that were written elsewhere).
+    """
     path = folder / f"step-{step:08d}"
     with whole_folder(path) as partial:
-        save_file({name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}, partial / WEIGHTS)
-        torch.save(dict(state), partial / STATE)
+        write(partial)
         (partial / METADATA).write_text(json.dumps({"step": step, **metadata}, indent=2) + "\n", encoding="utf-8")
     for old in checkpoints(folder)[:-keep_last]:
         shutil.rmtree(old)
@@ -44,12 +46,27 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if not path.name.endswith(PARTIAL))
 
 
-def load_state(path: Path) -> dict[str, Any]:
-    """The optimiser's and the run's state in a checkpoint; tensors and plain values only, no code is run."""
+def read_metadata(path: Path) -> dict[str, Any]:
+    """A checkpoint's step, and what was given as metadata when it was saved."""
     try:
-        return torch.load(path / STATE, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise _damaged(path / STATE, error) from error
+        return json.loads((path / METADATA).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path / METADATA, error) from error
+
+
+def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Writes weights and optimiser state into a folder that is there."""
+    save_file({name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}, folder / WEIGHTS)
+    torch.save(optimizer.state_dict(), folder / STATE)
+
+
+def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Reads what `save_state` wrote; tensors and plain values only, no code is run."""
+    load_weights(model, folder / WEIGHTS)
+    try:
+        optimizer.load_state_dict(torch.load(folder / STATE, map_location="cpu", weights_only=True))
+    except Exception as error:  # of many kinds, as a damaged file has it
+        raise _damaged(folder / STATE, error) from error
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -84,8 +101,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
         yield partial
-        for file in partial.iterdir():
-            _flush(file)
+        for file in partial.rglob("*"):
+            if file.is_file():
+                _flush(file)
         before = path.with_name(path.name + ".before" + PARTIAL)
         if path.exists():
             path.replace(before)

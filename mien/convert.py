@@ -83,7 +83,7 @@ def convert(
     model.load_state_dict(translation.state)
     save_model(
         out,
-        model=model,
+        weights=model.state_dict(),
         config=ModelFolder(
             architecture=config,
             preprocess=preprocess,

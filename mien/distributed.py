@@ -34,6 +34,11 @@ def is_main() -> bool:
     return rank() == 0
 
 
+def is_joined() -> bool:
+    """Whether this process belongs to a group, be it of one."""
+    return dist.is_initialized()
+
+
 @contextmanager
 def process_group(device: str) -> Iterator[str]:
     """Joins the processes that `torchrun` started, if it did; yields this process's own device ("cuda" → "cuda:1")."""
@@ -49,6 +54,7 @@ def process_group(device: str) -> Iterator[str]:
     if "RANK" not in os.environ:
         yield own_device
         return
+    _require_fresh_store()
     if device == "cuda":
         dist.init_process_group("nccl", device_id=torch.device(own_device))
     else:
@@ -57,6 +63,17 @@ def process_group(device: str) -> Iterator[str]:
         yield own_device
     finally:
         dist.destroy_process_group()
+
+
+def _require_fresh_store() -> None:
+    """torchrun's own store, which it shares with its processes by default, keeps where those before a restart were."""
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+    if restarts and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise MienError(
+            "torchrun has started the processes anew, but lets them meet where they met before, and they would look "
+            "for those that are gone (pytorch issue 135712); start it with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in the "
+            "environment. The same command goes on from the last checkpoint"
+        )
 
 
 def gather(x: Shaped[Tensor, "b *d"]) -> Shaped[Tensor, "n *d"]:
@@ -81,6 +98,15 @@ def mean(value: float | Tensor) -> float:
     total = torch.as_tensor(float(value), dtype=torch.float64, device=_device())
     dist.all_reduce(total)
     return float(total) / world_size()
+
+
+def total(x: Shaped[Tensor, ""]) -> Shaped[Tensor, ""]:
+    """The sum over processes of a number that stays on its device; not differentiable."""
+    if world_size() == 1:
+        return x
+    summed = x.detach().clone()
+    dist.all_reduce(summed)
+    return summed
 
 
 def largest(value: float | Tensor) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 from safetensors.torch import save_file
+from torch import Tensor
 
 from mien import __version__
 from mien.checkpoint import load_weights, whole_folder
@@ -35,7 +37,7 @@ class ModelFolder(Config):
 
 
 def save_model(
-    path: Path, *, model: VideoClip, config: ModelFolder, tokenizer: Tokenizer | None, notes: str = ""
+    path: Path, *, weights: Mapping[str, Tensor], config: ModelFolder, tokenizer: Tokenizer | None, notes: str = ""
 ) -> None:
     """Writes the model folder; it appears whole or not at all, and replaces nothing but a model folder.
 
@@ -44,7 +46,7 @@ def save_model(
     path = path.absolute()
     _require_replaceable(path)
     with whole_folder(path) as partial:
-        tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+        tensors = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
         (partial / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
         if tokenizer is not None:

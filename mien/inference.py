@@ -72,7 +72,7 @@ class Mien:
 
     def save_pretrained(self, path: str | Path) -> None:
         """Writes the folder that `from_pretrained` reads."""
-        save_model(Path(path), model=self.model, config=self.config, tokenizer=self.tokenizer)
+        save_model(Path(path), weights=self.model.state_dict(), config=self.config, tokenizer=self.tokenizer)
 
     def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
         """Uploads the model folder to the Hugging Face hub, and returns its address."""

@@ -36,7 +36,7 @@ def model() -> VideoClip:
 
 
 def save(path: Path, model: VideoClip, tokenizer: Tokenizer | None = None) -> None:
-    save_model(path, model=model, config=FOLDER, tokenizer=tokenizer)
+    save_model(path, weights=model.state_dict(), config=FOLDER, tokenizer=tokenizer)
 
 
 def test_model_comes_back_bit_for_bit_with_all_that_belongs_to_it(model: VideoClip, tmp_path: Path) -> None:

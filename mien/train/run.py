@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from mien import distributed
-from mien.checkpoint import WEIGHTS, checkpoints, load_state, load_weights
+from mien.checkpoint import checkpoints, load_state, read_metadata
 from mien.config import Config, dump_yaml, load_config
 from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, collate
 from mien.data.loader import BatchPlan, Collate, load_for_training, load_in_order
@@ -26,6 +27,7 @@ from mien.models.weights import load_matching
 from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
 from mien.train.optim import OptimConfig, build_optimizer, freeze_untrained
+from mien.train.sharding import SHARDS, full_weights, load_shards, shard
 from mien.train.trainer import Evaluate, OnStep, Trainer, TrainerConfig
 from mien.types import Clip, MienError
 
@@ -112,11 +114,15 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             rank=distributed.rank(),
             world_size=distributed.world_size(),
         )
+        checkpoint = _latest_checkpoint(config, run, clips=digest(clips))
+        fresh = _load_initial_weights(config, method) if checkpoint is None else ()
         freeze_untrained(config.optim, method)
+        if config.train.fsdp:
+            shard(method, device=device)
         if config.train.compile:
             method.model.compile_towers()
         optimizer = build_optimizer(config.optim, method)
-        first_step, fresh = _restore(config, run, method, optimizer, clips=digest(clips))
+        first_step = 0 if checkpoint is None else _resume(config, checkpoint, method, optimizer)
         context_length = config.method.model.text.context_length
         collate_batch: Collate = functools.partial(collate, tokenizer=tokenizer, context_length=context_length)
         if on_start and distributed.is_main():
@@ -158,17 +164,18 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             evaluate=_evaluator(config, store, every_clip, clips, collate_batch, device),
             on_step=on_step if distributed.is_main() else None,
         )
+        weights = full_weights(method.model)
         if distributed.is_main():
-            export(config, method, tokenizer, run / "model")
+            export(config, weights, tokenizer, run / "model")
         distributed.barrier()
     return run / "model"
 
 
-def export(config: RunConfig, method: EmotionClip, tokenizer: Tokenizer, path: Path) -> None:
+def export(config: RunConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer, path: Path) -> None:
     """Writes the model folder others load with `Mien.from_pretrained`."""
     save_model(
         path,
-        model=method.model,
+        weights=weights,
         config=ModelFolder(
             architecture=config.method.model,
             preprocess=config.method.preprocess,
@@ -228,24 +235,26 @@ def _check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> Tokenizer:
     return tokenizer
 
 
-def _restore(
-    config: RunConfig, run: Path, method: EmotionClip, optimizer: torch.optim.Optimizer, *, clips: str
-) -> tuple[int, tuple[str, ...]]:
-    """Loads the latest checkpoint if there is one, else the initial weights; the next step, and what starts fresh.
+def _latest_checkpoint(config: RunConfig, run: Path, *, clips: str) -> Path | None:
+    """Where the run goes on, if it was begun.
 
     `clips` is the digest of what is trained on: with other clips than before, the run would not go on as it began.
     """
     found = checkpoints(run / "checkpoints")
-    if not found:
-        return 0, _load_initial_weights(config, method)
-    state = load_state(found[-1])
-    if state["clips"] != clips:
+    if found and read_metadata(found[-1])["clips"] != clips:
         raise MienError(
             f"{config.data.store} holds other clips than when {run} began; choose another folder (--out) for a new run"
         )
-    load_weights(method, found[-1] / WEIGHTS)
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"]), ()
+    return found[-1] if found else None
+
+
+def _resume(config: RunConfig, checkpoint: Path, method: EmotionClip, optimizer: torch.optim.Optimizer) -> int:
+    """Loads the checkpoint, be it of as many processes as there are now or not; the next step."""
+    if config.train.fsdp:
+        load_shards(checkpoint / SHARDS, method, optimizer)
+    else:
+        load_state(checkpoint, method, optimizer)
+    return int(read_metadata(checkpoint)["step"])
 
 
 def digest(clips: Sequence[Clip]) -> str:

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mien import distributed
-from mien.checkpoint import save_checkpoint
+from mien.checkpoint import PARTIAL, save_checkpoint, save_state
 from mien.config import Config
 from mien.methods import Method
 from mien.train.gradient_cache import cached_backward
 from mien.train.metrics import MetricsWriter
 from mien.train.nonfinite import stop_if_not_finite
 from mien.train.optim import OptimConfig, set_learning_rate
+from mien.train.sharding import SHARDS, clip_gradients, is_sharded, save_shards
 from mien.train.stop_requests import stop_requests
 from mien.train.throughput import Throughput
 from mien.types import ClipBatch, MienError, StepOutput
@@ -46,6 +47,9 @@ class TrainerConfig(Config):
     keep_last: int = Field(2, gt=0)
     evaluate_every: int = Field(0, ge=0)
     """Steps between evaluations on data.validation; 0 for none."""
+    fsdp: bool = False
+    """Under torchrun: share out weights, gradients and optimiser state over the processes (FSDP2) instead of keeping
+    them whole on each (DDP). For models that do not fit otherwise; the numbers are the same."""
     compile: bool = False
     """Have torch.compile make the towers' code: a minute or two before the first step, fewer passes over memory after
     it. Results are the same within rounding."""
@@ -58,6 +62,8 @@ class TrainerConfig(Config):
                 f"batch_size {self.batch_size} in {self.accumulate} parts leaves a clip without others to tell it "
                 "from; raise batch_size or lower accumulate"
             )
+        if self.fsdp and self.compile:
+            raise ValueError("fsdp and compile do not go together: sharding breaks the towers' graphs; choose one")
         return self
 
     def resolve_device(self) -> Literal["cpu", "cuda"]:
@@ -103,7 +109,7 @@ class Trainer:
         self.device = device
         self.metadata = metadata
         self.step_module: nn.Module = method
-        if distributed.world_size() > 1 and config.micro_batch is None:  # else it averages gradients itself
+        if distributed.world_size() > 1 and not config.fsdp and config.micro_batch is None:
             self.step_module = DistributedDataParallel(method)
 
     def fit(
@@ -144,9 +150,9 @@ class Trainer:
         self.method.train()
         set_learning_rate(self.optimizer, self.optim, step=step, total_steps=self.config.steps)
         outputs = [self._backward(part, share=1 / len(parts), is_last=part is parts[-1]) for part in parts]
-        if self.config.micro_batch is not None:
-            distributed.average_gradients(self.method.parameters())
-        norm = nn.utils.clip_grad_norm_(self.method.parameters(), self.optim.clip_grad_norm or torch.inf)
+        if not isinstance(self.step_module, DistributedDataParallel):
+            distributed.average_gradients(p for p in self.method.parameters() if not is_sharded(p))
+        norm = clip_gradients(self.method.parameters(), max_norm=self.optim.clip_grad_norm)
         losses = torch.stack([output.loss.detach() for output in outputs])
         stop_if_not_finite(
             self.run,
@@ -204,17 +210,20 @@ class Trainer:
     def _save(self, step: int) -> Path:
         """Writes the checkpoint of `step`. Raises MienError on every process if it could not be written."""
         folder = self.run / "checkpoints"
+        shards = folder / f"{SHARDS}{PARTIAL}"
+        if self.config.fsdp:
+            save_shards(shards, self.method, self.optimizer)
+
+        def write(checkpoint: Path) -> None:
+            if self.config.fsdp:
+                shards.replace(checkpoint / SHARDS)
+            else:
+                save_state(checkpoint, self.method, self.optimizer)
+
         failure: MienError | None = None
         if distributed.is_main():
             try:
-                save_checkpoint(
-                    folder,
-                    step=step,
-                    model=self.method,
-                    state={"optimizer": self.optimizer.state_dict(), "step": step, "clips": self.metadata["clips"]},
-                    metadata=self.metadata,
-                    keep_last=self.config.keep_last,
-                )
+                save_checkpoint(folder, step=step, write=write, metadata=self.metadata, keep_last=self.config.keep_last)
             except MienError as error:
                 failure = error  # raised below: the others wait for news
         if distributed.any_true(failure is not None):

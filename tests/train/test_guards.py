@@ -24,7 +24,7 @@ from tiny import CONFIG, part_of, random_batch
 from tiny_store import write_store
 
 from mien import distributed
-from mien.checkpoint import checkpoints, load_state
+from mien.checkpoint import checkpoints, read_metadata
 from mien.methods import EmotionClip
 from mien.train.metrics import MetricsWriter, NoMetrics, read_metrics
 from mien.train.optim import OptimConfig, build_optimizer
@@ -158,7 +158,7 @@ def test_disk_that_fills_up_leaves_the_checkpoint_before(room: int, tmp_path: Pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     (left,) = checkpoints(tmp_path / "checkpoints")
-    assert load_state(left)["step"] == 2
+    assert read_metadata(left)["step"] == 2
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step-00000002"]
 
 
@@ -247,7 +247,7 @@ def test_sigterm_under_torchrun_leaves_a_checkpoint_that_the_same_command_goes_o
     assert started.returncode == 1  # torchrun's own; a `mien train` by itself ends with 130
     assert re.search(r"stopped after step \d+; the same command goes on", output)
     (left,) = checkpoints(tmp_path / "run" / "checkpoints")
-    stopped_at = load_state(left)["step"]
+    stopped_at = read_metadata(left)["step"]
     assert 3 <= stopped_at < 80
     assert [row["step"] for row in read_metrics(metrics)] == list(range(1, stopped_at + 1))
     if who == "torchrun":

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from processes import start
-from safetensors.torch import load_file
+from tiny_run import assert_same_weights, config, losses, weights
 from tiny_store import write_store
 
 from mien.checkpoint import checkpoints
@@ -21,50 +20,10 @@ from mien.train.run import RunConfig, train
 from mien.train.trainer import Interrupted
 from mien.types import MienError
 
-MODEL = {
-    "embed_dim": 16,
-    "vision": {"image_size": 32, "patch_size": 16, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
-    "text": {"context_length": 16, "width": 16, "layers": 1, "heads": 2, "mlp_width": 32},
-    "temporal": {"num_frames": 2, "layers": 1, "heads": 2, "mlp_width": 32, "dropout": 0.1},
-    "subject": "sap",
-}
-
-
-def config(store: Path, *, seed: int = 0, **train_settings: object) -> RunConfig:
-    settings = {"steps": 6, "batch_size": 4, "workers": 0, "device": "cpu", "log_every": 1, "checkpoint_every": 3}
-    data = {
-        "seed": seed,
-        "method": {"kind": "emotionclip", "model": MODEL},
-        "data": {
-            "store": str(store),
-            "filter": {"videos": "train/*", "max_neutral": 1.0},
-            "validation": {"videos": "test/*", "max_neutral": 1.0},
-            "clip": {"num_frames": 2},
-        },
-        "optim": {"preset": "scratch", "warmup_steps": 2},
-        "train": settings | train_settings,
-    }
-    return validate(RunConfig, data, source="the test")
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return write_store(tmp_path / "store", num_videos=4).path
-
-
-def losses(run: Path) -> list[float]:
-    return [row["loss"] for row in read_metrics(run / "metrics.jsonl") if "loss" in row]
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return load_file(run / "model" / "model.safetensors")
-
-
-def assert_same_weights(a: Path, b: Path) -> None:
-    left, right = weights(a), weights(b)
-    assert left.keys() == right.keys()
-    different = [name for name in left if not torch.equal(left[name], right[name])]
-    assert different == []
 
 
 def test_run_leaves_config_metrics_checkpoints_and_a_loadable_model(store: Path, tmp_path: Path) -> None:
@@ -239,44 +198,18 @@ def test_training_in_a_thread_works_without_signals(store: Path, tmp_path: Path)
     assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
-def _only_gains_and_biases(config: RunConfig) -> RunConfig:
-    return config.model_copy(update={"optim": config.optim.model_copy(update={"train": "gains_and_biases"})})
-
-
 def test_run_of_gains_and_biases_leaves_the_weights_and_resumes_bitwise(store: Path, tmp_path: Path) -> None:
     def press(step: int, row: dict[str, float]) -> None:
         if step == 2:
             signal.raise_signal(signal.SIGINT)
 
     train(config(store, steps=0), tmp_path / "untrained")
-    train(_only_gains_and_biases(config(store)), tmp_path / "whole")
+    train(config(store, optim={"train": "gains_and_biases"}), tmp_path / "whole")
     before, after = weights(tmp_path / "untrained"), weights(tmp_path / "whole")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert {after[name].ndim for name in changed} == {1}
     with pytest.raises(Interrupted):
-        train(_only_gains_and_biases(config(store)), tmp_path / "cut", on_step=press)
-    train(_only_gains_and_biases(config(store)), tmp_path / "cut")
+        train(config(store, optim={"train": "gains_and_biases"}), tmp_path / "cut", on_step=press)
+    train(config(store, optim={"train": "gains_and_biases"}), tmp_path / "cut")
     assert_same_weights(tmp_path / "whole", tmp_path / "cut")
-
-
-def _without_dropout(store: Path) -> RunConfig:
-    data = config(store).model_dump()
-    data["method"]["model"]["temporal"]["dropout"] = 0.0  # whose random numbers differ between ranks
-    return validate(RunConfig, data, source="the test")
-
-
-@pytest.mark.slow
-def test_two_and_four_processes_have_the_losses_of_one(store: Path, tmp_path: Path) -> None:
-    train(_without_dropout(store), tmp_path / "1")
-    for ranks in (2, 4):
-        start(train, _without_dropout(store), tmp_path / str(ranks), world_size=ranks)
-        assert losses(tmp_path / str(ranks)) == pytest.approx(losses(tmp_path / "1"), rel=1e-4)
-
-
-@pytest.mark.slow
-def test_two_processes_train_gains_and_biases_as_one_does(store: Path, tmp_path: Path) -> None:
-    settings = _only_gains_and_biases(_without_dropout(store))
-    train(settings, tmp_path / "1")
-    start(train, settings, tmp_path / "2", world_size=2)
-    assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), rel=1e-4)
