@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ from mien import __version__
 from mien.checkpoint import load_weights, whole_folder
 from mien.config import Config, validate
 from mien.data.clips import ClipSettings
+from mien.file_digest import sha256_of
+from mien.hub_fetch import fetch_folder
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.text import Tokenizer
@@ -68,7 +69,7 @@ def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer | No
 
 
 def resolve(name: str | Path) -> Path:
-    """The local folder of a model: the path itself if it is one, else a download from the hub."""
+    """The local folder of a model: the path itself if it is one, else a download of OWNER/NAME[@REVISION]."""
     folder = Path(name)
     if folder.is_dir():
         return folder
@@ -77,24 +78,15 @@ def resolve(name: str | Path) -> Path:
             f"{folder.parent} has no finished model; run `mien train` again, which goes on where it stopped"
         )
     if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
-        raise MienError(f"no model folder at {name}; give a folder with {CONFIG}, or a hub id of the form owner/name")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS, TOKENIZER, CARD]))
-    except Exception as error:  # the hub client's errors have no common ancestor
         raise MienError(
-            f"{name} is not a folder here, and could not be fetched from the hub: {type(error).__name__}: {error}"
-        ) from error
+            f"no model folder at {name}; give a folder with {CONFIG}, or a hub id: OWNER/NAME or OWNER/NAME@REVISION"
+        )
+    return fetch_folder(str(name), files=[CONFIG, WEIGHTS, TOKENIZER, CARD])
 
 
 def weights_hash(folder: Path) -> str:
     """A short fingerprint of a model folder's weights, for results."""
-    digest = hashlib.sha256()
-    with (folder / WEIGHTS).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+    return sha256_of([folder / WEIGHTS])[:16]
 
 
 def model_card(config: ModelFolder, *, notes: str) -> str:

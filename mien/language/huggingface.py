@@ -5,7 +5,6 @@ Needs the extra `hf`. Nothing is downloaded but what a hub id names, and no code
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mien.file_digest import sha256_of
+from mien.hub_fetch import fetching, import_transformers
 from mien.types import MienError
 
 PREFIX = "hf:"
@@ -37,7 +38,7 @@ def load_classifier(name: str, *, kind: str) -> Classifier:
 
     Raises MienError if the extra is missing, the model cannot be had, or it was not trained as one of that kind.
     """
-    transformers = _transformers(name)
+    transformers = import_transformers(name)
     folder, revision, id = _place(name)
     try:
         model, report = getattr(transformers, kind).from_pretrained(
@@ -73,14 +74,6 @@ def is_transformers_folder(folder: Path) -> bool:
     return isinstance(config, Mapping) and "model_type" in config
 
 
-def _transformers(name: str) -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise MienError(f"{name} needs the library transformers: pip install 'mien[hf]'") from None
-    return transformers
-
-
 def _place(name: str) -> tuple[str, str | None, str]:
     """The folder or hub id to load from, the revision there, and the id that names both."""
     folder = Path(name)
@@ -91,23 +84,14 @@ def _place(name: str) -> tuple[str, str | None, str]:
         raise MienError(f"no model folder at {name}; give one, or a hub id: OWNER/NAME or OWNER/NAME@REVISION")
     from huggingface_hub import hf_hub_download
 
-    try:
+    with fetching(name):
         config = hf_hub_download(hub_id, "config.json", revision=revision or None)
-    except Exception as error:  # the hub client's errors have no common ancestor
-        raise MienError(
-            f"{name} is not a folder here, and could not be fetched from the hub: {type(error).__name__}: {error}"
-        ) from error
     commit = Path(config).parent.name  # the cache keeps a folder a commit
     return hub_id, commit, f"{hub_id}@{commit}"
 
 
 def _digest(folder: Path) -> str:
     """A short fingerprint of all that a model is made of."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix in (".json", ".safetensors", ".bin", ".model", ".txt"):
-            digest.update(path.name.encode())
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-    return digest.hexdigest()[:12]
+    kinds = (".json", ".safetensors", ".bin", ".model", ".txt")
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in kinds]
+    return sha256_of(files, with_names=True)[:12]

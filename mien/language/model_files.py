@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mien.config import Config, validate
+from mien.file_digest import sha256_of
 from mien.types import MienError
 
 C = TypeVar("C", bound=Config)
@@ -70,8 +70,7 @@ def read_model_files(folder: Path, config_class: type[C], *, script: str) -> Mod
         tensors = load_file(weights_file)
     except SafetensorError as error:
         raise MienError(f"{weights_file} is not a safetensors file: {error}; copy it again") from error
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
-    return ModelFiles(config=config, bpe=bpe, tensors=tensors, digest=digest, folder=folder)
+    return ModelFiles(config=config, bpe=bpe, tensors=tensors, digest=sha256_of(files)[:8], folder=folder)
 
 
 def _read_json(path: Path) -> dict[str, object]:

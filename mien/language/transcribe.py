@@ -5,7 +5,6 @@ By faster-whisper (extra `asr`), with a model of the CTranslate2 format. Only a 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,6 +16,8 @@ import av
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from mien.file_digest import sha256_of
+from mien.hub_fetch import fetching
 from mien.types import Caption, MienError, Word
 
 SAMPLE_RATE = 16_000
@@ -179,22 +180,10 @@ def _place(name: str) -> tuple[Path, str]:
                     f"{folder} has no {file}; ct2-transformers-converter --copy_files tokenizer.json "
                     "preprocessor_config.json makes such a folder from a Whisper model"
                 )
-        return folder, f"{folder.resolve().name}@{_digest(folder / 'model.bin')}"
+        return folder, f"{folder.resolve().name}@{sha256_of([folder / 'model.bin'])[:12]}"
     from faster_whisper.utils import download_model
 
     size_or_id, _, revision = name.partition("@")
-    try:
+    with fetching(name):
         folder = Path(download_model(size_or_id, revision=revision or None))
-    except Exception as error:  # the hub client's errors have no common ancestor
-        raise MienError(
-            f"{name} is not a folder here, and could not be fetched from the hub: {type(error).__name__}: {error}"
-        ) from error
     return folder, f"{size_or_id}@{folder.name}"  # the cache keeps a folder a commit
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:12]

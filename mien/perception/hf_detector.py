@@ -6,7 +6,6 @@ YOLOS. Nothing is downloaded but what a hub id names, and no code of a model's i
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,8 @@ import torch
 from jaxtyping import UInt8
 from pydantic import BaseModel, ValidationError
 
+from mien.file_digest import sha256_of
+from mien.hub_fetch import fetch_folder, import_transformers
 from mien.perception.detections import choose, highest_first, in_frame, without_doubles
 from mien.perception.letterbox import stretch
 from mien.types import Detections, MienError
@@ -26,6 +27,7 @@ THINNEST = 4  # image processors scale pictures that are thinner, long to short 
 SAME_IOU = 0.7  # such models mean to find each person once, so only near copies go
 CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 PROCESSOR = "processor_config.json"  # the newer place of the former
+FILES = (CONFIG, PREPROCESSOR, PROCESSOR, WEIGHTS)
 
 
 class HfDetector:
@@ -70,7 +72,7 @@ class HfDetector:
 
     @cached_property
     def _processor(self) -> Any:
-        transformers = import_transformers(self.where)
+        transformers = import_transformers(f"hf:{self.where}")
         # Two names of one wish: the processor that needs no torchvision.
         is_new = int(transformers.__version__.partition(".")[0]) >= 5
         choice: dict[str, Any] = {"backend": "pil"} if is_new else {"use_fast": False}
@@ -80,7 +82,7 @@ class HfDetector:
     def _model(self) -> Any:
         if self.threads:
             torch.set_num_threads(self.threads)  # of the whole process; there is no narrower setting
-        return _load(import_transformers(self.where).AutoModelForObjectDetection, self.folder).eval()
+        return _load(import_transformers(f"hf:{self.where}").AutoModelForObjectDetection, self.folder).eval()
 
 
 def _build(where: str, threads: int) -> HfDetector:
@@ -96,22 +98,14 @@ def not_too_thin(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 
 
 def find_folder(where: str) -> tuple[Path, str]:
     """Where a model's files are, fetched if need be, and their revision: the commit, of a folder here a digest."""
-    import_transformers(where)
+    import_transformers(f"hf:{where}")
     folder = Path(where).expanduser()
     if folder.is_dir():
-        return folder, _digest(folder)
-    name, _, revision = where.partition("@")
+        return folder, sha256_of(folder / name for name in FILES if (folder / name).is_file())[:12]
+    name = where.partition("@")[0]
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise MienError(f"no folder {where}; give one with {CONFIG}, or a hub id OWNER/NAME or OWNER/NAME@REVISION")
-    from huggingface_hub import snapshot_download
-
-    try:
-        files = [CONFIG, PREPROCESSOR, PROCESSOR, WEIGHTS]
-        fetched = Path(snapshot_download(name, revision=revision or None, allow_patterns=files))
-    except Exception as error:  # the hub client's errors have no common ancestor
-        raise MienError(
-            f"{where} is not a folder here, and could not be fetched from the hub: {type(error).__name__}: {error}"
-        ) from error
+    fetched = fetch_folder(where, files=FILES)
     return fetched, fetched.name  # the cache keeps a commit in a folder of its name
 
 
@@ -136,15 +130,6 @@ class _Labels(BaseModel):
     id2label: dict[int, Any] | None = None
 
 
-def import_transformers(where: str) -> Any:
-    """The library, imported only when asked for: it takes seconds."""
-    try:
-        import transformers
-    except ImportError as error:
-        raise MienError(f"hf:{where} needs the library transformers; install mien[hf]") from error
-    return transformers
-
-
 def _load(kind: Any, folder: Path, **choice: Any) -> Any:
     try:
         return kind.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **choice)
@@ -152,11 +137,3 @@ def _load(kind: Any, folder: Path, **choice: Any) -> Any:
         raise MienError(
             f"{folder} cannot be read by transformers as {kind.__name__}: {type(error).__name__}: {error}"
         ) from error
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for name in (CONFIG, PREPROCESSOR, PROCESSOR, WEIGHTS):
-        if (folder / name).is_file():
-            digest.update((folder / name).read_bytes())
-    return digest.hexdigest()[:12]

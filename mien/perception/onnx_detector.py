@@ -5,7 +5,6 @@ What files are understood: mien/perception/onnx_layout.py.
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
+from mien.file_digest import sha256_of
 from mien.perception.detections import choose, highest_first, in_frame, without_doubles
 from mien.perception.letterbox import Letterbox, fit_inside, stretch
 from mien.perception.onnx_layout import STRIDES, Layout, find_layout, read_side_file, side_file_of
@@ -178,5 +178,4 @@ def _above(xyxy: Float32[np.ndarray, "n 4"], score: Float32[np.ndarray, "n"]) ->
 def _digest(path: Path) -> str:
     """Of the weights and of what the side file says of them."""
     side = side_file_of(path)
-    content = path.read_bytes() + (side.read_bytes() if side.is_file() else b"")
-    return hashlib.sha256(content).hexdigest()[:12]
+    return sha256_of([path, side] if side.is_file() else [path])[:12]

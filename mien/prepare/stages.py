@@ -24,6 +24,7 @@ from mien.data.tables import (
     write_faces,
     write_sentences,
 )
+from mien.file_digest import sha256_of
 from mien.language.sentences import split_sentences
 from mien.language.subtitles import UNKNOWN, describe_subtitles, find_subtitles
 from mien.media.frames import FrameReader
@@ -256,4 +257,4 @@ def _mark(stage: Stage) -> str:
 
 
 def _digest(path: Path | None) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+    return sha256_of([path]) if path else None
