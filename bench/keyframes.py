@@ -108,8 +108,7 @@ def compare(video: Path, frames: Path, detector: Detector, *, rounds: int) -> di
 
 def in_frames(boxes: BoxTable, reader: FrameReader) -> list[Detections]:
     """A table's boxes frame by frame, in pixels of the stored pictures."""
-    info = reader.info
-    scale = np.array([info.width / info.source_width, info.height / info.source_height] * 2, np.float32)
+    scale = np.array(reader.info.stored_per_source * 2, np.float32)
     rows = [boxes.frame == i for i in range(len(reader))]
     return [Detections(xyxy=boxes.xyxy[here] * scale, score=boxes.score[here]) for here in rows]
 

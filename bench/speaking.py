@@ -108,9 +108,7 @@ class Remembering:
 
 
 def watch(reader: FrameReader, boxes: BoxTable, faces: FaceTable, wanted: np.ndarray) -> MouthMotion:
-    info = reader.info
-    scale = (info.width / info.source_width, info.height / info.source_height)
-    return watch_mouths(boxes, faces, reader.decode, wanted, scale=scale)
+    return watch_mouths(boxes, faces, reader.decode, wanted, scale=reader.info.stored_per_source)
 
 
 def judge(

@@ -130,6 +130,16 @@ class VideoInfo:
     fps: float
     num_frames: int
 
+    @property
+    def stored_per_source(self) -> tuple[float, float]:
+        """The pixels of a stored frame, across and down, that a pixel of the source is: 0.5, 0.5 at half the size."""
+        return self.width / self.source_width, self.height / self.source_height
+
+    @property
+    def source_per_stored(self) -> tuple[float, float]:
+        """The pixels of the source, across and down, that a pixel of a stored frame is."""
+        return self.source_width / self.width, self.source_height / self.height
+
 
 # ── samples ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -152,7 +152,7 @@ class ClipDataset(Dataset[Sample]):
 
     def _read_boxes(self, clip: Clip, chosen: Int[np.ndarray, "t"], crop: Crop) -> list[Float[Tensor, "_ 4"]]:
         table, info = self.store.boxes(clip.video), self.store.frames(clip.video).info
-        to_stored = torch.tensor([info.width / info.source_width, info.height / info.source_height] * 2)
+        to_stored = torch.tensor(info.stored_per_source * 2)
         largest = None
         if self.subject == "largest":
             largest = largest_track(table, clip.start_frame, clip.end_frame, min_score=self.settings.min_box_score)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -70,8 +71,4 @@ def annotated_boxes(reader: FrameReader, sidecar: Path | None) -> BoxTable:
 
 
 def _to_source(boxes: BoxTable, reader: FrameReader) -> BoxTable:
-    info = reader.info
-    scale = np.array([info.source_width / info.width, info.source_height / info.height] * 2, np.float32)
-    return BoxTable(
-        frame=boxes.frame, xyxy=boxes.xyxy * scale, score=boxes.score, track=boxes.track, speaking=boxes.speaking
-    )
+    return replace(boxes, xyxy=boxes.xyxy * np.array(reader.info.source_per_stored * 2, np.float32))

@@ -51,7 +51,7 @@ def detect_faces(
     return face_table(
         shots,
         boxes,
-        scale=(info.source_width / info.width, info.source_height / info.height),
+        scale=info.source_per_stored,
         max_gap=max(settings.every, round(LONGEST_MISS_S * info.fps)),
         min_score=min_score,
     )
@@ -76,7 +76,6 @@ def mark_speakers(
         on_fraction((i + 1) / len(reader))
         return reader.decode(i)
 
-    scale = (info.width / info.source_width, info.height / info.source_height)
-    motion = watch_mouths(boxes, faces, picture, wanted, scale=scale)
+    motion = watch_mouths(boxes, faces, picture, wanted, scale=info.stored_per_source)
     rows = speaking_rows(boxes, motion, sentences, fps=info.fps)
     return replace(boxes, speaking=rows)

@@ -1,6 +1,7 @@
 import errno
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ def test_frames_come_back_in_order(tmp_path: Path, num_frames: int) -> None:
         assert np.abs(reader.decode(k).astype(int) - picture(k)).mean() < 12
     assert reader.made_with["settings"] == {"fps": 8}
     assert (reader.info.source_width, reader.info.height) == (640, 60)
+
+
+def test_scale_between_source_and_stored_pixels_may_differ_across_and_down() -> None:
+    info = replace(INFO, source_width=120)
+    assert info.stored_per_source == (80 / 120, 0.125)
+    assert info.source_per_stored == (1.5, 8.0)
 
 
 def test_decoding_shrinks_by_powers_of_two_only_while_large_enough(tmp_path: Path) -> None:
