@@ -12,12 +12,14 @@ from mien.terminal import (
     PrepareBars,
     TrainBar,
     console,
+    counted,
     errors,
     output,
     print_json,
     progress,
     require,
     say,
+    show_cut_off,
     show_failures,
     show_findings,
     show_moments,
@@ -372,11 +374,16 @@ def classify(
     """
     with errors():
         from mien.inference import TEMPLATES, Mien
+        from mien.types import Skipped
 
         words = [word.strip() for word in labels.split(",") if word.strip()]
         loaded = Mien.from_pretrained(model)
         with console.status(f"reading {video}, finding people, embedding"):
-            moments = loaded.classify(video, words, templates=template or TEMPLATES, window_s=window)
+            cut_off = list[Skipped]()
+            moments = loaded.classify(
+                video, words, templates=template or TEMPLATES, window_s=window, on_missing=cut_off.append
+            )
+        show_cut_off(cut_off)
         show_moments(moments, words, as_json=as_json)
 
 
@@ -406,7 +413,11 @@ def embed(
                 window_s=window,
                 on_file=lambda name, done, total: bars.update(task, completed=done, total=total, note=name),
             )
-        say(f"{written.num_moments} moments of {written.num_videos} files in {out}")
+        if written.num_moments:
+            say(f"{counted(written.num_moments, 'moment')} of {counted(written.num_videos, 'file')} in {out}")
+        else:
+            say(f"nothing could be embedded; {out} is not written")
+        show_cut_off(written.cut_off)
         show_failures(written.failed)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from mien.media.boxes import coverage
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.models.video_clip import VideoClip
 from mien.prepare import PrepareSettings, prepare
+from mien.prepare.frames import missing_part
 from mien.text import Tokenizer
 from mien.types import Clip, ClipBatch, MienError, Skipped
 from mien.whole_file import whole_file
@@ -33,8 +35,19 @@ from mien.whole_file import whole_file
 TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone is speaking with {}.")
 """Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""
 
+TABLE_SUFFIX = ".parquet"
 Mask = Shaped[Tensor, "*n mask_h mask_w"]
 Pixels = Float[Tensor, "*n 3 h w"] | UInt8[Tensor, "*n 3 h w"]
+OnMissing = Callable[[Skipped], None]
+"""Told what of a file did not decode, though the rest did."""
+
+PREPARING = PrepareSettings(images=True, exclude=())
+"""How files are read for embedding."""
+
+
+def warn_of_missing(missing: Skipped) -> None:
+    """What is done where nobody asks to be told: a Python warning."""
+    warnings.warn(f"{missing.what}: {missing.reason}", stacklevel=2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,14 +163,15 @@ class Mien:
         templates: Sequence[str] = TEMPLATES,
         *,
         window_s: float = 4.0,
+        on_missing: OnMissing = warn_of_missing,
     ) -> list[Moment]:
         """Which of `labels` fits when: one `Moment` per `window_s` seconds of a video file, or per clip of an array.
 
         source: a path (people are found by the embedded detector), or clips `[b, t, 3, h, w]` as in `encode_video`.
-        The scores of a moment sum to one over the labels.
+        The scores of a moment sum to one over the labels. `on_missing` is told of the part of a file that is damaged.
         """
         if isinstance(source, str | Path):
-            moments = self.embed_file(Path(source), window_s=window_s)
+            moments = self.embed_file(Path(source), window_s=window_s, on_missing=on_missing)
         else:
             moments = [
                 Moment(video=f"#{i}", start_s=0.0, end_s=0.0, embedding=embedding, scores={})
@@ -178,27 +192,31 @@ class Mien:
             for moment, row in zip(moments, scores, strict=True)
         ]
 
-    def embed_file(self, path: Path, *, window_s: float = 4.0) -> list[Moment]:
+    def embed_file(self, path: Path, *, window_s: float = 4.0, on_missing: OnMissing = warn_of_missing) -> list[Moment]:
         """Embeddings of a video file or a picture, a moment per `window_s` seconds.
 
-        The file goes through `prepare` into a temporary store, so that it is read just as training data are. Raises
-        MienError if it cannot be read.
+        The file goes through `prepare` into a temporary store, so that it is read just as training data are. Of a file
+        that is cut off, what decodes is embedded, and `on_missing` told. Raises MienError if it cannot be read.
         """
         if not path.is_file():
             raise MienError(
                 f"no file at {path}" if not path.exists() else f"{path} is a folder; `mien embed` takes those"
             )
-        settings = PrepareSettings(images=True, exclude=())
-        if not window_s >= 1 / settings.frames.fps:
-            raise MienError(f"the window must last a frame or more, {1 / settings.frames.fps} s; got {window_s}")
+        if path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+            known = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
+            raise MienError(f"{path} is, by its name, neither a video nor a picture: known are {known}")
+        _require_window(window_s)
         with tempfile.TemporaryDirectory() as folder:
             alone = Path(folder) / "video" / path.name  # apart from its subtitles, which embedding does not need
             alone.parent.mkdir()
             alone.symlink_to(path.resolve())
-            prepared = prepare(alone, Path(folder) / "store", settings=settings)
+            prepared = prepare(alone, Path(folder) / "store", settings=PREPARING)
             if prepared.failed:
                 raise MienError(prepared.failed[0].reason.replace(str(alone), str(path)))
-            return list(self.embed_store(Store(Path(folder) / "store"), window_s=window_s))
+            store = Store(Path(folder) / "store")
+            if missing := missing_part(store.frames(path.stem), video=str(path)):
+                on_missing(missing)
+            return list(self.embed_store(store, window_s=window_s))
 
     def embed_store(self, store: Store, *, window_s: float = 4.0) -> Iterator[Moment]:
         """Embeddings of all videos of a store, a moment per `window_s` seconds."""
@@ -253,11 +271,12 @@ class Mien:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Written:
-    """What `write_moments` did."""
+    """What `write_moments` did. `failed` are the files that cannot be read, `cut_off` those of which a part cannot."""
 
     num_moments: int
     num_videos: int
     failed: tuple[Skipped, ...]
+    cut_off: tuple[Skipped, ...]
 
 
 def write_moments(
@@ -271,8 +290,11 @@ def write_moments(
     """Embeds files, and all videos and pictures in folders, into the Parquet table `out`, a row a moment.
 
     Columns: video (its path), start_s, end_s, embedding (float32). The schema's metadata names the model. A file that
-    cannot be read is listed in what comes back, and the rest is embedded.
+    cannot be read is listed in what comes back, and the rest is embedded; where none can, `out` stays what it was.
     """
+    _require_window(window_s)
+    if out.suffix != TABLE_SUFFIX:
+        raise MienError(f"{out}: the table is a Parquet file; name it {out.with_suffix(TABLE_SUFFIX)}")
     files = [file for path in paths for file in ([path] if not path.is_dir() else media_files(path))]
     if not files:
         raise MienError(f"no video or picture in {', '.join(map(str, paths))}")
@@ -280,13 +302,26 @@ def write_moments(
         raise MienError(f"cannot write the table to {out}: name a file in a folder that exists")
     moments: list[tuple[Path, Moment]] = []
     failed: list[Skipped] = []
+    cut_off: list[Skipped] = []
     for done, file in enumerate(files):
         on_file(file.name, done, len(files))
         try:
-            moments += [(file, moment) for moment in model.embed_file(file, window_s=window_s)]
+            own = model.embed_file(file, window_s=window_s, on_missing=cut_off.append)
+            moments += [(file, moment) for moment in own]
         except MienError as error:
             failed.append(Skipped(what=str(file), reason=str(error)))
     on_file("", len(files), len(files))
+    if moments:
+        _write_table(out, model, moments)
+    return Written(
+        num_moments=len(moments),
+        num_videos=len(files) - len(failed),
+        failed=tuple(failed),
+        cut_off=tuple(cut_off),
+    )
+
+
+def _write_table(out: Path, model: Mien, moments: Sequence[tuple[Path, Moment]]) -> None:
     width = model.config.architecture.embed_dim
     table = pa.table(
         {
@@ -298,7 +333,6 @@ def write_moments(
     ).replace_schema_metadata({"mien": model.config.model_dump_json()})
     with whole_file(out) as part:
         pq.write_table(table, part)
-    return Written(num_moments=len(moments), num_videos=len(files) - len(failed), failed=tuple(failed))
 
 
 def media_files(folder: Path) -> list[Path]:
@@ -319,7 +353,17 @@ def windows(store: Store, video: str, *, window_s: float) -> list[Clip]:
     duration = info.num_frames / info.fps
     count = max(1, round(duration / window_s))
     edges = np.linspace(0, duration, count + 1)
-    return [store.clip(video, start_s=float(start), end_s=float(end)) for start, end in itertools.pairwise(edges)]
+    cut = [store.clip(video, start_s=float(start), end_s=float(end)) for start, end in itertools.pairwise(edges)]
+    if cut[-1].start_s < info.source_duration_s < duration < info.source_duration_s + 1 / info.fps:
+        # the video ends while its last frame is shown
+        cut[-1] = replace(cut[-1], end_s=info.source_duration_s)
+    return cut
+
+
+def _require_window(window_s: float) -> None:
+    frame_s = 1 / PREPARING.frames.fps
+    if not window_s >= frame_s:
+        raise MienError(f"the window must last a frame or more, {frame_s} s; got {window_s}")
 
 
 def _finish(embedding: Tensor, *, normalize: bool) -> Tensor:

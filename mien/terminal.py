@@ -29,6 +29,11 @@ def say(message: str, *, style: str | None = None) -> None:
     console.print(message, style=style, highlight=False, soft_wrap=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts: 1 file, 2 files, 1,000 files."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 @contextlib.contextmanager
 def errors() -> Iterator[None]:
     """What the user can mend becomes a message and exit status 1; Ctrl-C exits with 130; the rest is a bug, shown."""
@@ -170,6 +175,12 @@ def show_skipped(skipped: Sequence[Any], *, used: int) -> None:
     say(f"{used} samples scored, {len(skipped)} left out", style="dim")
     for sample in skipped[:5]:
         say(f"  left out {escape(sample.what)}: {escape(sample.reason)}", style="dim")
+
+
+def show_cut_off(files: Sequence[Any]) -> None:
+    """Files of which only a part decodes, and how much."""
+    for file in files:
+        say(f"[yellow]cut off[/] {escape(file.what)}: {escape(file.reason)}")
 
 
 def show_failures(failed: Sequence[Any]) -> None:

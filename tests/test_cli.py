@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from made_videos import write_subtitles, write_video
+from tiny_run import MODEL
 from typer.testing import CliRunner
 
 from mien.cli import app
+from mien.data.clips import ClipSettings
+from mien.hub import ModelFolder, save_model
+from mien.media.transforms import Preprocess
+from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.text import Tokenizer
 
 VERBS = (
     "theatre",
@@ -41,6 +48,16 @@ TINY = (
     "train.device=cpu",
     "train.log_every=1",
 )
+
+
+def save_tiny_model(path: Path) -> None:
+    config = ModelFolder(
+        architecture=VideoClipConfig.model_validate(MODEL),
+        preprocess=Preprocess(image_size=32),
+        clip=ClipSettings(num_frames=2),
+    )
+    model = VideoClip(config.architecture)
+    save_model(path, weights=model.state_dict(), config=config, tokenizer=Tokenizer.clip())
 
 
 def run(*words: object, status: int = 0) -> str:
@@ -152,4 +169,20 @@ def test_broken_file_is_listed_the_rest_is_embedded_and_the_status_is_one(videos
         "--out", tmp_path / "e.parquet", status=1,
     )  # fmt: skip
     assert "broken.mp4" in text
+    assert "1 moment of 1 file in" in text
     assert pq.read_table(tmp_path / "e.parquet").num_rows == 1
+    words = ("embed", tmp_path / "broken.mp4", "--model", tmp_path / "run/model", "--out", tmp_path / "e.parquet")
+    assert "nothing could be embedded" in run(*words, status=1)
+    assert "window must last" in run(*words, "--window", 0, status=1)
+    assert pq.read_table(tmp_path / "e.parquet").num_rows == 1
+
+
+def test_what_of_a_video_does_not_decode_is_told(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    mjpeg = {"codec": "mjpeg", "pix_fmt": "yuvj420p"}
+    video = write_video(tmp_path / "videos/cut.mp4", num_frames=64, options={"movflags": "faststart"}, **mjpeg)
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    save_tiny_model(tmp_path / "model")
+    told = re.compile(r"cut off .*cut(\.mp4)?: decoded only 3\.\d of 8\.0 s")
+    assert told.search(run("embed", video, "--model", tmp_path / "model", "--out", tmp_path / "e.parquet"))
+    assert told.search(run("classify", video, "--model", tmp_path / "model", "--labels", "joy, anger"))

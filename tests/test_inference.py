@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
+from made_videos import write_subtitles, write_video
 from tiny_store import write_store
 
 from mien import Mien
 from mien.hub import ModelFolder
-from mien.inference import mask_coverage, windows
+from mien.inference import mask_coverage, windows, write_moments
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.text import Tokenizer
-from mien.types import MienError
+from mien.types import MienError, Skipped
 
 SIZE = 32
+MJPEG = {"codec": "mjpeg", "pix_fmt": "yuvj420p"}  # every picture for itself: a half of the file is a half of them
 
 
 @pytest.fixture
@@ -125,3 +128,64 @@ def test_store_is_embedded_a_moment_a_window(model: Mien, tmp_path: Path) -> Non
     moments = list(model.embed_store(store, window_s=1.25))
     assert [m.video for m in moments] == ["test/0", "test/0", "train/0", "train/0", "train/1", "train/1"]
     assert np.isfinite(np.stack([m.embedding for m in moments])).all()
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Path:
+    """A video whose header tells of eight seconds, and whose file ends before."""
+    whole = write_video(tmp_path / "whole.mp4", num_frames=64, options={"movflags": "faststart"}, **MJPEG)
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 7 // 10])
+    return path
+
+
+def test_part_that_does_not_decode_is_told(model: Mien, cut_off: Path) -> None:
+    told: list[Skipped] = []
+    moments = model.embed_file(cut_off, window_s=1.0, on_missing=told.append)
+    assert 0 < moments[-1].end_s < 7
+    ((what, reason),) = [(each.what, each.reason) for each in told]
+    assert what == str(cut_off)
+    assert f"decoded only {moments[-1].end_s:.1f} of 8.0 s" in reason
+
+
+def test_part_that_does_not_decode_is_a_warning_where_nobody_asks(model: Mien, cut_off: Path) -> None:
+    with pytest.warns(UserWarning, match=r"cut\.mp4: decoded only .* of 8\.0 s"):
+        model.classify(cut_off, ["joy", "anger"])
+
+
+def test_last_moment_ends_with_the_video_not_with_its_last_frame(model: Mien, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", num_frames=49, fps=30)  # 1.633 s, 14 frames at 8 a second
+    assert [m.end_s for m in model.embed_file(video, window_s=1.0)][-1] == pytest.approx(49 / 30, abs=0.002)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.srt"])
+def test_sound_and_subtitles_are_refused_by_the_path_that_was_given(model: Mien, name: str, tmp_path: Path) -> None:
+    path = write_subtitles(tmp_path / name, [(0.0, 1.0, "Hello.")])
+    with pytest.raises(MienError, match=rf"{path} .*neither a video nor a picture"):
+        model.classify(path, ["joy", "anger"])
+
+
+@pytest.mark.parametrize("window_s", [0.0, -1.0, float("nan")])
+def test_window_without_a_frame_is_refused_before_anything_is_written(
+    model: Mien, window_s: float, tmp_path: Path
+) -> None:
+    (tmp_path / "e.parquet").write_bytes(b"mine")
+    video = write_video(tmp_path / "a.mp4")
+    with pytest.raises(MienError, match="window must last"):
+        write_moments(tmp_path / "e.parquet", model, [video], window_s=window_s)
+    assert (tmp_path / "e.parquet").read_bytes() == b"mine"
+
+
+def test_table_stays_what_it_is_where_no_file_can_be_read(model: Mien, tmp_path: Path) -> None:
+    out, video, broken = tmp_path / "e.parquet", write_video(tmp_path / "a.mp4"), tmp_path / "b.mp4"
+    broken.write_bytes(b"not a video")
+    assert write_moments(out, model, [video, broken]).num_moments == 1
+    written = write_moments(out, model, [broken])
+    assert (written.num_moments, written.num_videos, len(written.failed)) == (0, 0, 1)
+    assert pq.read_table(out).num_rows == 1
+
+
+def test_table_under_the_ending_of_another_format_is_refused(model: Mien, tmp_path: Path) -> None:
+    with pytest.raises(MienError, match=r"e\.csv: .*Parquet.*/e\.parquet"):
+        write_moments(tmp_path / "e.csv", model, [write_video(tmp_path / "a.mp4")])
+    assert not (tmp_path / "e.csv").exists()
