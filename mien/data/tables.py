@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -71,6 +71,8 @@ class ScoredSentences:
     sentences: list[Sentence]
     logits: Float32[np.ndarray, "n 7"]
 
+
+Table = TypeVar("Table", BoxTable, FaceTable)
 
 NO_BOXES = BoxTable(
     frame=np.zeros(0, np.int32),
@@ -139,6 +141,12 @@ def read_faces(path: Path) -> FaceTable:
         score=score.to_numpy(),
         track=track.to_numpy(),
     )
+
+
+def rows_between(table: Table, first: int, last: int) -> Table:
+    """The rows of frames `first` to `last` (half-open)."""
+    start, end = np.searchsorted(table.frame, [first, last])
+    return replace(table, **{f.name: getattr(table, f.name)[start:end] for f in fields(table)})
 
 
 def write_sentences(path: Path, scored: ScoredSentences, *, made_with: Mapping[str, Any]) -> None:
@@ -213,8 +221,12 @@ def write_index(path: Path, clips: Sequence[Clip], *, made_with: Mapping[str, An
 
 
 def read_index(path: Path) -> list[Clip]:
-    table = _read_parquet(path)
-    columns = {field.name: table.column(field.name).to_pylist() for field in fields(Clip)}
+    return clips_in(_read_parquet(path))
+
+
+def clips_in(rows: pa.Table | pa.RecordBatch) -> list[Clip]:
+    """The clips that these rows of an index are."""
+    columns = {field.name: rows.column(field.name).to_pylist() for field in fields(Clip)}
     columns["sentiment_logits"] = [tuple(logits) for logits in columns["sentiment_logits"]]
     return [Clip(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 

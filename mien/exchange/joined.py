@@ -12,10 +12,10 @@ import simplejpeg
 from jaxtyping import UInt8
 
 from mien.data.store import FRAMES_FILE
-from mien.data.tables import ScoredSentences
+from mien.data.tables import ScoredSentences, Table, rows_between
 from mien.exchange.clip_video import decoded_pictures, stored_jpegs
 from mien.exchange.finish import ImportedVideo, grey_jpeg, is_made, write_tables
-from mien.exchange.sample import ClipSample, Table, from_json, rows_between
+from mien.exchange.sample import ClipSample, from_json
 from mien.exchange.tar_samples import TarSample
 from mien.media.frames import FrameWriter
 from mien.types import EMOTIONS, Clip, MienError, Sentence, Skipped

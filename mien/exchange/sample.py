@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -179,15 +179,6 @@ def from_json(told: object) -> ClipSample:
         about=read.about,
         store_settings=read.store_settings,
     )
-
-
-Table = TypeVar("Table", BoxTable, FaceTable)
-
-
-def rows_between(table: Table, first: int, last: int) -> Table:
-    """The rows of frames `first` to `last` (half-open)."""
-    start, end = np.searchsorted(table.frame, [first, last])
-    return replace(table, **{f.name: getattr(table, f.name)[start:end] for f in fields(table)})
 
 
 def _persons(boxes: BoxTable, clip: Clip) -> tuple[tuple[Person, ...], ...]:

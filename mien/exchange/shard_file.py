@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mien.data.store import CLIPS_FILE, FACES_FILE, Store
-from mien.data.tables import INDEX, made_with
+from mien.data.tables import INDEX, made_with, rows_between
 from mien.exchange.clip_video import Codec, encode_clip
-from mien.exchange.sample import VERSION, About, ClipSample, rows_between, to_json
+from mien.exchange.sample import VERSION, About, ClipSample, to_json
 from mien.prepare.engines import OnProgress
 from mien.types import Clip, MienError, Skipped
 from mien.whole_file import whole_file, write_whole

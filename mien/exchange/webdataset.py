@@ -15,7 +15,7 @@ from pydantic import Field
 
 from mien.config import Config
 from mien.data.store import BOXES_FILE, CLIPS_FILE, FACES_FILE, FRAMES_FILE, INDEX_FILE, Store
-from mien.data.tables import read_clips
+from mien.data.tables import clips_in, read_clips
 from mien.exchange.clip_video import Codec
 from mien.exchange.finish import require_local
 from mien.exchange.sample import VERSION
@@ -142,7 +142,7 @@ def _claim(out: Path, settings: ExportSettings, *, num_shards: int) -> None:
 
 
 def _work(store: Store, out: Path, rows: pa.Table, *, name: str, key_digits: int) -> ShardWork:
-    clips = tuple(Clip(**(row | {"sentiment_logits": tuple(row["sentiment_logits"])})) for row in rows.to_pylist())
+    clips = tuple(clips_in(rows))
     return ShardWork(
         store=store.path, out=out, name=name, key_digits=key_digits, clips=clips, inputs=_digest(store, clips)
     )

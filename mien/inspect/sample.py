@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Float64, Int, UInt8
 
+from mien.data.tables import clips_in
 from mien.language.sentiment import softmax
 from mien.types import EMOTIONS, Clip, MienError
 
@@ -95,8 +96,7 @@ def read_clips(index: Path, rows: Sequence[int] | Int[np.ndarray, "k"]) -> list[
         return []
     for batch in _batches(index, [field.name for field in fields(Clip)]):
         own = wanted[(wanted >= start) & (wanted < start + len(batch))]
-        for row, values in zip(own.tolist(), batch.take(pa.array(own - start)).to_pylist(), strict=True):
-            found[row] = Clip(**values | {"sentiment_logits": tuple(values["sentiment_logits"])})
+        found.update(zip(own.tolist(), clips_in(batch.take(pa.array(own - start))), strict=True))
         start += len(batch)
     return [found[row] for row in wanted.tolist()]
 

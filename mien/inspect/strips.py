@@ -11,6 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from mien.data.clips import ClipSettings, largest_track
 from mien.data.store import FACES_FILE, Store
+from mien.data.tables import rows_between
 from mien.media.sampling import evenly
 from mien.types import BoxTable, Clip, FaceTable, VideoInfo
 
@@ -73,7 +74,7 @@ def read_strip(store: Store, clip: Clip, *, count: int, area: int) -> Strip:
     files are missing or damaged, or the clip reaches beyond them.
     """
     reader = store.frames(clip.video)
-    table = _of_clip(store.boxes(clip.video), clip)
+    table = rows_between(store.boxes(clip.video), clip.start_frame, clip.end_frame)
     faces = _faces(store, clip)
     largest = largest_track(table, clip.start_frame, clip.end_frame, min_score=COUNTS_FROM)
     size = _shrunk(reader.info, area)
@@ -96,17 +97,6 @@ def read_strip(store: Store, clip: Clip, *, count: int, area: int) -> Strip:
         pictures=pictures,
         num_persons=most,
         has_speaker=bool((table.speaking & (table.score >= COUNTS_FROM)).any()),
-    )
-
-
-def _of_clip(boxes: BoxTable, clip: Clip) -> BoxTable:
-    first, last = np.searchsorted(boxes.frame, [clip.start_frame, clip.end_frame])
-    return BoxTable(
-        frame=boxes.frame[first:last],
-        xyxy=boxes.xyxy[first:last],
-        score=boxes.score[first:last],
-        track=boxes.track[first:last],
-        speaking=boxes.speaking[first:last],
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mien.data.store import BOXES_FILE, FACES_FILE, SETTINGS_FILE, Store
-from mien.data.tables import NO_BOXES, NO_FACES, made_with, read_faces, write_boxes, write_faces
+from mien.data.tables import NO_BOXES, NO_FACES, made_with, read_faces, rows_between, write_boxes, write_faces
 from mien.types import FaceTable, MienError
 
 FACES = FaceTable(
@@ -26,6 +26,14 @@ def test_faces_round_trip(faces: FaceTable, tmp_path: Path) -> None:
     assert len(read) == len(faces)
     assert made_with(path) == {"detector": "hand"}
     assert [file.name for file in tmp_path.iterdir()] == [FACES_FILE]
+
+
+def test_rows_between_are_of_those_frames_in_every_column() -> None:
+    between = rows_between(FACES, 1, 8)
+    for column in ("frame", "xyxy", "landmarks", "score", "track"):
+        assert np.array_equal(getattr(between, column), getattr(FACES, column)[2:])
+    assert rows_between(FACES, 0, 7).frame.tolist() == [0, 0]
+    assert len(rows_between(FACES, 8, 20)) == 0
 
 
 def test_store_gives_faces_and_says_where_there_are_none(tmp_path: Path) -> None:
