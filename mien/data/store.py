@@ -14,7 +14,7 @@ from mien.media.sampling import frame_range
 from mien.types import EMOTIONS, BoxTable, Clip, FaceTable, MienError, Skipped
 
 FORMAT = 2
-OPEN_VIDEOS = 256  # each holds two file descriptors, of which a process commonly has 1,024
+OPEN_VIDEOS = 256  # each holds a file descriptor, of which a process commonly has 1,024
 
 FRAMES_FILE, BOXES_FILE, SENTENCES_FILE = "frames.arrow", "boxes.arrow", "sentences.parquet"
 FACES_FILE = "faces.arrow"
@@ -35,6 +35,7 @@ class Store:
         self.path = path
         self.frames = lru_cache(maxsize=OPEN_VIDEOS)(self._read_frames)
         self.boxes = lru_cache(maxsize=OPEN_VIDEOS)(self._read_boxes)
+        self.faces = lru_cache(maxsize=OPEN_VIDEOS)(self._read_faces)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -72,8 +73,11 @@ class Store:
         self._require(video, BOXES_FILE)
         return read_boxes(self.folder(video) / BOXES_FILE)
 
-    def faces(self, video: str) -> FaceTable:
-        """The faces of `video`, in pixels of the source; raises MienError if it was prepared without faces."""
+    def _read_faces(self, video: str) -> FaceTable:
+        """The faces of `video` (call it as `faces`), in pixels of the source.
+
+        Raises MienError if it was prepared without faces.
+        """
         if self.folder(video).is_dir() and not (self.folder(video) / FACES_FILE).is_file():
             raise MienError(f"{self.path} has no faces of video {video!r}; run `mien prepare` with faces")
         self._require(video, FACES_FILE)
@@ -124,7 +128,8 @@ class Store:
     def _broken_videos(self) -> Iterator[Skipped]:
         for video in self.videos:
             has_faces = (self.folder(video) / FACES_FILE).is_file()
-            for read in (self._read_frames, self._read_boxes, self.sentences, *([self.faces] if has_faces else [])):
+            readers = [self._read_frames, self._read_boxes, self.sentences]
+            for read in [*readers, self._read_faces] if has_faces else readers:
                 try:
                     table = read(video)
                     if isinstance(table, FrameReader) and len(table) == 0:

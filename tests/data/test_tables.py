@@ -46,3 +46,4 @@ def test_store_gives_faces_and_says_where_there_are_none(tmp_path: Path) -> None
         store.faces("c")
     write_faces(store.folder("a/b") / FACES_FILE, FACES, made_with={})
     assert len(store.faces("a/b")) == 3
+    assert store.faces("a/b") is store.faces("a/b")  # read once for all its clips
