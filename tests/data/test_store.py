@@ -17,7 +17,6 @@ from mien.data.tables import (
     write_sentences,
 )
 from mien.media.frames import FrameWriter
-from mien.media.sampling import frame_range
 from mien.types import BoxTable, Clip, MienError, Sentence, VideoInfo
 
 BOXES = BoxTable(
@@ -151,17 +150,3 @@ def test_any_stretch_of_a_video_is_a_clip(tmp_path: Path) -> None:
     assert (overlong.start_frame, overlong.end_frame) == (16, 20)
     with pytest.raises(MienError, match=r"no stretch 3\.0 to 4\.0 s in its 2\.500 s"):
         store.clip("series/a", start_s=3.0, end_s=4.0)
-
-
-@pytest.mark.parametrize(
-    ("start_s", "end_s", "fps", "expected"),
-    [
-        (0.0, 1.0, 8.0, (0, 8)),
-        (0.01, 1.01, 8.0, (1, 9)),
-        (0.3, 0.6, 10.0, (3, 6)),
-        (0.1 * 3, 0.2 * 3, 10.0, (3, 6)),
-        (2.0, 2.0, 8.0, (16, 16)),
-    ],
-)
-def test_frames_of_a_stretch(start_s: float, end_s: float, fps: float, expected: tuple[int, int]) -> None:
-    assert frame_range(start_s, end_s, fps=fps) == expected

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.media.sampling import evenly, random_in_order, segment_midpoints
+from mien.media.sampling import evenly, frame_range, random_in_order, segment_midpoints
 
 Sampler = Callable[[int, int], np.ndarray]
 SAMPLERS: dict[str, Sampler] = {
@@ -69,3 +69,17 @@ def test_every_frame_is_drawn_about_equally_often() -> None:
     rng = np.random.default_rng(0)
     drawn = np.bincount(np.concatenate([random_in_order(10, count=4, rng=rng) for _ in range(2000)]), minlength=10)
     np.testing.assert_allclose(drawn / 2000, 0.4, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "fps", "expected"),
+    [
+        (0.0, 1.0, 8.0, (0, 8)),
+        (0.01, 1.01, 8.0, (1, 9)),
+        (0.3, 0.6, 10.0, (3, 6)),
+        (0.1 * 3, 0.2 * 3, 10.0, (3, 6)),
+        (2.0, 2.0, 8.0, (16, 16)),
+    ],
+)
+def test_frames_of_a_stretch(start_s: float, end_s: float, fps: float, expected: tuple[int, int]) -> None:
+    assert frame_range(start_s, end_s, fps=fps) == expected
