@@ -340,23 +340,28 @@ def evaluate(
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    root: Annotated[Path, typer.Option(help="The benchmark's release.")],
-    store: Annotated[Path, typer.Option(help="What `mien prepare` made of it.")],
-    results: Annotated[Path, typer.Option(help="Folder of results that `mien evaluate` wrote.")],
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    root: Annotated[Path | None, typer.Option(help="The benchmark's release: for map and true emotions.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="What `mien prepare` made; by default, what was trained on.")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder of results that `mien evaluate` wrote.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The page to write; RUN/report.html by default.")] = None,
     untrained: Annotated[Path | None, typer.Option(help="A model to compare with in the map.")] = None,
 ) -> None:
-    """Draw a run as one self-contained HTML page: curves, probes, confusion, attention of `hmn`, map of embeddings.
+    """Draw a run as one self-contained HTML page: curves, settings, attention of `hmn`; probes and a map if evaluated.
 
-    Example: `mien report runs/demo/train --root runs/demo/theatre --store runs/demo/store --results runs/demo/results`
+    Example: `mien report runs/mine`, or with all there is:
+    `mien report runs/demo/train --root runs/demo/theatre --store runs/demo/store --results runs/demo/results`
     """
     with errors():
-        from mien.report import ReportInputs, report
+        from mien.report import ReportInputs, left_off, report
 
-        models = ({"untrained": untrained} if untrained else {}) | {"trained": run / "model"}
+        page, models = out or run / "report.html", {"untrained": untrained} if untrained else {}
         with console.status("drawing the report"):
-            report(ReportInputs(run=run, root=root, store=store, results=results, models=models), out)
-        say(f"report in {out}")
+            content = report(ReportInputs(run=run, root=root, store=store, results=results, models=models), page)
+        say(f"report in {page}")
+        for part in left_off(content):
+            say(f"  without {part.what}: {part.reason}", style="dim")
 
 
 @app.command()

@@ -35,8 +35,10 @@ def main() -> None:
 
     store, model = Store(args.store), Mien.from_pretrained(args.run / "model")
     samples, _ = load_benchmark("theatre").clips(args.root, store, "test")
-    chosen = speaking_among_others(samples, store, SCENES)
-    pictures = attention_pictures(model, store, chosen)
+    clips = speaking_among_others([sample.clip for sample in samples], store, SCENES)
+    by_id = {sample.clip.id: sample for sample in samples}
+    chosen = [by_id[clip.id] for clip in clips]
+    pictures = attention_pictures(model, store, clips)
     layers = len(pictures[0].attention)
     figure = Figure(figsize=(2.6 * SCENES, 4.0), dpi=110, facecolor="white")
     FigureCanvasAgg(figure)

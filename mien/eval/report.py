@@ -55,12 +55,14 @@ class ReportContent:
     """What a report shows; a part without content is left out.
 
     metrics: the rows of a run's `metrics.jsonl`. facts: what one wants to know of the run at a glance, by name.
-    is_generated: whether the data are the theatre's, which the report then says in so many words.
+    settings: the run's config, as YAML. is_generated: whether the data are the theatre's, which the report then says
+    in so many words.
     """
 
     title: str
     is_generated: bool
     facts: tuple[tuple[str, str], ...] = ()
+    settings: str = ""
     metrics: tuple[Mapping[str, float], ...] = ()
     results: tuple[NamedResult, ...] = ()
     maps: tuple[EmbeddingMap, ...] = ()
@@ -75,7 +77,7 @@ def write_report(path: Path, content: ReportContent) -> None:
 
 def render_report(content: ReportContent) -> str:
     """The report as HTML."""
-    sections = (_head, _gallery, _training, _results, _confusions, _maps, _attention, _terms)
+    sections = (_head, _gallery, _training, _results, _confusions, _maps, _attention, _settings, _terms)
     body = "\n".join(section(content) for section in sections)
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(title=escape(content.title), body=body)
 
@@ -225,6 +227,15 @@ def _attention_row(picture: AttentionPicture) -> str:
         f'<figure class="sample"><figcaption>{escape(picture.caption)}</figcaption>'
         '<div class="wide"><div class="layers" '
         f'style="grid-template-columns:repeat({len(cells)},minmax(76px,150px))">{"".join(cells)}</div></div></figure>'
+    )
+
+
+def _settings(content: ReportContent) -> str:
+    if not content.settings:
+        return ""
+    return (
+        "<h2>Settings</h2><p>What the run was started with; <code>mien train</code> takes it as a file.</p>"
+        f"<details><summary>config.yaml</summary><pre>{escape(content.settings)}</pre></details>"
     )
 
 

@@ -58,6 +58,7 @@ def full_content() -> ReportContent:
         title="A <run>",
         is_generated=True,
         facts=(("seed", "0"),),
+        settings="method: <b>\n",
         metrics=({"step": 10, "loss": 4.0, "lr": 1e-3}, {"step": 20, "loss": 3.0}, {"step": 20, "eval/loss": 3.5}),
         results=(
             NamedResult(name="trained", result=result_of("a", noise=0.1)),
@@ -112,6 +113,7 @@ def test_report_is_well_formed_and_fetches_nothing(tmp_path: Path):
         "Linear probes on frozen features",
         "Map of the embeddings",
         "Where the subject token looks",
+        "Settings",
         "Intended use",
     ]
 
@@ -122,6 +124,7 @@ def test_report_escapes_what_it_quotes():
     assert "&lt;torn&gt;" in page
     assert "“1 &lt; 2”" in page
     assert "Go &amp; see" in page
+    assert "method: &lt;b&gt;" in page
 
 
 def test_report_of_the_theatre_says_that_it_is_no_real_benchmark():
