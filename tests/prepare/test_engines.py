@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from prepared import content, give_up
 
 from mien.prepare.engines import OnProgress, run_here, run_processes
 from mien.prepare.places import Place
@@ -26,10 +27,6 @@ VIDEOS = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num
 def succeed(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
     on_progress(video.name, "frames", 0.5)
     return PreparedVideo(name=video.name, stages_run=("frames",))
-
-
-def give_up(video: NamedVideo, reason: str) -> PreparedVideo:
-    return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=reason))
 
 
 def die_at_b(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
@@ -126,10 +123,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it did not come to that within 30 s")
-
-
-def content(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.slow

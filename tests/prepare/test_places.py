@@ -8,6 +8,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from made_videos import write_subtitles, write_video
+from prepared import content
 
 from mien.config import validate
 from mien.data.store import Store
@@ -35,10 +36,6 @@ def videos(tmp_path: Path) -> Path:
         write_video(folder / f"{name}.mp4", num_frames=40, fps=8)
         write_subtitles(folder / f"{name}.srt", [(0.5, 3.5, "So here we are, at last."), (3.6, 4.9, "Yes.")])
     return folder
-
-
-def content(out: Path) -> dict[str, bytes]:
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def test_videos_and_store_may_be_elsewhere_and_the_store_is_the_same(

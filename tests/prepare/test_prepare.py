@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_videos import write_subtitles, write_video
+from prepared import content
 
 from mien.config import validate
 from mien.data.store import Store
@@ -37,10 +38,6 @@ def videos(tmp_path: Path) -> Path:
 
 def files_of(out: Path) -> dict[str, int]:
     return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
-
-
-def content(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def changed(before: dict[str, int], after: dict[str, int]) -> set[str]:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from prepared import content, give_up
 
 from mien.config import validate
 from mien.prepare import Engine, PrepareSettings, prepare
@@ -18,18 +19,9 @@ from mien.prepare.places import Place
 from mien.prepare.ray_cluster import run_ray
 from mien.prepare.video import PreparedVideo
 from mien.prepare.videos import NamedVideo
-from mien.types import Skipped
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray leaves sockets to the garbage collector
-
-
-def content(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
-
-
-def give_up(video: NamedVideo, reason: str) -> PreparedVideo:
-    return PreparedVideo(name=video.name, failure=Skipped(what=video.name, reason=reason))
 
 
 def die_at_b(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
