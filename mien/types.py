@@ -18,6 +18,9 @@ from mien.errors import MienError
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 """The seven utterance emotions of EmotionCLIP (§3.3), in the order of every 7-vector here."""
 
+UNKNOWN = "unknown"
+"""The language, source or licence of what does not tell it."""
+
 CATEGORIES = (
     "Peace", "Affection", "Esteem", "Anticipation", "Engagement", "Confidence", "Happiness", "Pleasure",
     "Excitement", "Surprise", "Sympathy", "Doubt/Confusion", "Disconnection", "Fatigue", "Embarrassment",
@@ -254,6 +257,7 @@ ASSETS = Path(__file__).parent / "assets"
 """Model files shipped with the package; origin and licence of each in NOTICE."""
 
 __all__ = [
-    "ASSETS", "CATEGORIES", "EMOTIONS", "BoxTable", "Caption", "Clip", "ClipBatch", "Detections", "FaceTable",
-    "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8", "VideoInfo", "Word",
+    "ASSETS", "CATEGORIES", "EMOTIONS", "UNKNOWN", "BoxTable", "Caption", "Clip", "ClipBatch", "Detections",
+    "FaceTable", "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8", "VideoInfo",
+    "Word",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from mien.prepare.faces import detect_faces, mark_speakers
 from mien.prepare.frames import make_frames, missing_part
 from mien.prepare.models import detector_for, sentiment_for
 from mien.prepare.settings import PrepareSettings
-from mien.types import MienError, Sentence, Skipped
+from mien.types import UNKNOWN, MienError, Sentence, Skipped
 from mien.whole_file import remove_left_parts
 
 TEXT_KEYS = ("caption", "text", "captions", "texts", "clip_subtitles")
@@ -136,9 +136,9 @@ def _seconds(time: Any) -> float:
 def _about(told: Any, sample: TarSample, models: dict[str, str]) -> About:
     known: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     return About(
-        source=str(known.get("source") or sample.shard.parent.name or "unknown"),
-        license=str(known.get("license") or "unknown"),
-        language=str(known.get("language") or "unknown"),
+        source=str(known.get("source") or sample.shard.parent.name or UNKNOWN),
+        license=str(known.get("license") or UNKNOWN),
+        language=str(known.get("language") or UNKNOWN),
         words_from="txt" if "txt" in sample.files else "json",
         models=models,
     )

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from mien.config import Config, describe
 from mien.exchange.clip_video import Codec
-from mien.types import EMOTIONS, BoxTable, Clip, FaceTable, MienError, VideoInfo
+from mien.types import EMOTIONS, UNKNOWN, BoxTable, Clip, FaceTable, MienError, VideoInfo
 
 MARK = "mien"
 """The key by which a sample of ours is known; its value is the version of this form."""
@@ -53,10 +53,10 @@ class SourceVideo(Config):
 class About(Config):
     """What the data card counts videos by, and the models that made things (`sentiment`, `boxes`, …)."""
 
-    language: str = "unknown"
-    words_from: str = "unknown"
-    source: str = "unknown"
-    license: str = "unknown"
+    language: str = UNKNOWN
+    words_from: str = UNKNOWN
+    source: str = UNKNOWN
+    license: str = UNKNOWN
     models: dict[str, str] = Field(default_factory=dict)
 
 

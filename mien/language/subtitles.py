@@ -20,13 +20,10 @@ from mien.language.formats.whisper import read_whisper, stated_language
 from mien.language.formats.youtube import read_json3, read_timed_xml, read_transcript
 from mien.language.rolling import unroll
 from mien.language.timeline import captions_of
-from mien.types import Caption, MienError, Skipped
+from mien.types import UNKNOWN, Caption, MienError, Skipped
 
 SUFFIXES = (".json3", ".srv3", ".json", ".srt", ".vtt", ".ass", ".ssa", ".ttml", ".srv1")
 """Those that may hold words with times of their own first (`.vtt` seldom does, and `.srt` beside it is its rival)."""
-
-UNKNOWN = "unknown"
-"""The language of a file that does not tell."""
 
 _CAPTIONS_BEGIN = re.compile(rb'\s*(?:\{\s*"(?:segments|events|wireMagic)"|\[\s*\{\s*"text")')
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]+)*")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mien.language.subtitles import UNKNOWN
-from mien.types import MienError
+from mien.types import UNKNOWN, MienError
 
 SUFFIX = ".info.json"
 

@@ -26,7 +26,7 @@ from mien.data.tables import (
 )
 from mien.file_digest import sha256_of
 from mien.language.sentences import split_sentences
-from mien.language.subtitles import UNKNOWN, describe_subtitles, find_subtitles
+from mien.language.subtitles import describe_subtitles, find_subtitles
 from mien.media.frames import FrameReader
 from mien.prepare.boxes import annotated_boxes, detect_boxes
 from mien.prepare.clips import clips_of, count_people
@@ -40,7 +40,7 @@ from mien.prepare.sidecar import SUFFIX, sidecar_of
 from mien.prepare.summary import summarise
 from mien.prepare.videos import NamedVideo, VideoFiles
 from mien.prepare.words import find_words
-from mien.types import Skipped
+from mien.types import UNKNOWN, Skipped
 
 OnFraction = Callable[[float], None]
 """Told how much of a stage is done, in [0, 1]."""
@@ -129,7 +129,7 @@ class Stages:
         wanted = _wanted(ids, {"subtitles": _digest(self.subtitles)} | about_file | heard)
 
         def make(on_fraction: OnFraction) -> None:
-            found = find_words(self.subtitles, video=self.files, recogniser=recogniser, language=words.language)
+            found = find_words(told, video=self.files, recogniser=recogniser, language=words.language)
             on_fraction(0.5)
             sentences, unspoken = split_sentences(found.captions, punctuator=punctuator)
             scored = ScoredSentences(sentences=sentences, logits=model.logits([s.text for s in sentences]))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from mien.language.subtitles import UNKNOWN, describe_subtitles, read_captions
+from mien.language.subtitles import SubtitleFile, read_captions
 from mien.language.transcribe import NoSoundError, SpeechRecogniser
 from mien.prepare.videos import VideoFiles
-from mien.types import Caption, Skipped
+from mien.types import UNKNOWN, Caption, Skipped
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,13 +21,12 @@ class FoundWords:
 
 
 def find_words(
-    subtitles: Path | None, *, video: VideoFiles, recogniser: SpeechRecogniser | None, language: str | None
+    subtitles: SubtitleFile | None, *, video: VideoFiles, recogniser: SpeechRecogniser | None, language: str | None
 ) -> FoundWords:
     """The words of `video`. A recogniser is asked only where there are no subtitles; `language` is what it is told."""
     if subtitles:
-        captions, unread = read_captions(subtitles)
-        about = describe_subtitles(subtitles, video=video.there)
-        return FoundWords(captions=captions, skipped=unread, kind=about.kind, language=about.language)
+        captions, unread = read_captions(subtitles.path)
+        return FoundWords(captions=captions, skipped=unread, kind=subtitles.kind, language=subtitles.language)
     if recogniser is None:
         return FoundWords(captions=[])
     try:
