@@ -258,6 +258,6 @@ ASSETS = Path(__file__).parent / "assets"
 
 __all__ = [
     "ASSETS", "CATEGORIES", "EMOTIONS", "UNKNOWN", "BoxTable", "Caption", "Clip", "ClipBatch", "Detections",
-    "FaceTable", "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8", "VideoInfo",
-    "Word",
+    "FaceTable", "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8",
+    "VideoInfo", "Word",
 ]  # fmt: skip
