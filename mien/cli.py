@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from mien.errors import MienError
 from mien.terminal import (
@@ -68,7 +69,7 @@ def theatre(
         with progress() as bars:
             task = bars.add_task("theatre", total=train + test, note="")
             made = write_theatre(out, settings=settings, workers=workers, on_video=lambda _: bars.advance(task))
-        say(f"{out}: {len(made.made)} videos made, {len(made.kept)} there already")
+        say(f"{out}: {counted(len(made.made), 'video')} made, {len(made.kept)} there already")
 
 
 @app.command()
@@ -173,8 +174,10 @@ def inspect(
 @app.command()
 def export(
     store: Annotated[Path, typer.Argument(help="What `mien prepare` made.")],
-    out: Annotated[Path, typer.Argument(help="Folder for the shards.")],
-    format_: Annotated[Literal["webdataset"], typer.Option("--format", help="Tar shards as video2dataset's.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the shards, to make or to go on with.")],
+    format_: Annotated[
+        Literal["webdataset"], typer.Option("--format", help="Tar shards as video2dataset's.")
+    ] = "webdataset",
     codec: Annotated[
         Literal["h264", "mjpeg"],
         typer.Option(help="h264 plays everywhere; mjpeg keeps the stored pictures as they are."),
@@ -187,23 +190,24 @@ def export(
 
     The same command again goes on where it was stopped. Exit status 1 if a clip could not be read.
 
-    Example: `mien export stores/mine shards --format webdataset`
+    Example: `mien export stores/mine --out shards`
     """
     with errors():
         from mien.exchange import ExportSettings, export_webdataset
 
         settings = ExportSettings(codec=codec, crf=crf, clips_per_shard=clips_per_shard)
         with progress() as bars:
-            task = bars.add_task("export", total=None, note="")
+            task = bars.add_task("export", total=None, note="", visible=False)
             report = export_webdataset(
                 store,
                 out,
                 settings=settings,
                 workers=workers,
-                on_clip=lambda done, total: bars.update(task, completed=done, total=total),
+                on_clip=lambda done, total: bars.update(task, completed=done, total=total, visible=True),
             )
         say(
-            f"{out}: {report.num_clips} clips in {report.num_shards} shards ({report.num_new} written now), "
+            f"{out}: {counted(report.num_clips, 'clip')} in {counted(report.num_shards, 'shard')} "
+            f"({report.num_new} written now), "
             f"{report.num_bytes / 1e6:.1f} MB"
         )
         show_failures(report.skipped)
@@ -216,7 +220,7 @@ def import_(
     format_: Annotated[
         Literal["webdataset", "released"],
         typer.Option("--format", help="Tar shards, or the released EmotionCLIP pipeline's files."),
-    ],
+    ] = "webdataset",
     index: Annotated[Path | None, typer.Option(help="released: the index that the logits are rows of.")] = None,
     logits: Annotated[Path | None, typer.Option(help="released: the sentences' emotion logits.")] = None,
     set_: Annotated[
@@ -228,7 +232,7 @@ def import_(
 
     The same command again goes on where it was stopped. Exit status 1 if a video failed.
 
-    Example: `mien import shards --format webdataset --out stores/theirs`
+    Example: `mien import shards --out stores/theirs`, or `mien import youtube --format released --out stores/released`
     """
     with errors():
         from mien.config import validate
@@ -256,8 +260,9 @@ def import_(
                 chosen = validate(PrepareSettings, {}, source="--set", overrides=set_ or [])
                 report = import_webdataset(shards, out, settings=chosen, workers=workers, on_video=shown.video)
         say(
-            f"{out}: {report.num_videos} videos ({report.num_new} worked on now), {report.num_clips} clips; "
-            f"{report.num_skipped} things left out (listed in {out}/skipped.jsonl)"
+            f"{out}: {counted(report.num_videos, 'video')} ({report.num_new} worked on now), "
+            f"{counted(report.num_clips, 'clip')}; {counted(report.num_skipped, 'thing')} left out "
+            f"(listed in {out}/skipped.jsonl)"
         )
         show_failures(report.failed)
 
@@ -410,13 +415,15 @@ def embed(
 
         loaded = Mien.from_pretrained(model)
         with progress() as bars:
-            task = bars.add_task("embed", total=None, note="")
+            task = bars.add_task("embed", total=None, note="", visible=False)
             written = write_moments(
                 out,
                 loaded,
                 paths,
                 window_s=window,
-                on_file=lambda name, done, total: bars.update(task, completed=done, total=total, note=name),
+                on_file=lambda name, done, total: bars.update(
+                    task, completed=done, total=total, note=escape(name), visible=True
+                ),
             )
         if written.num_moments:
             say(f"{counted(written.num_moments, 'moment')} of {counted(written.num_videos, 'file')} in {out}")

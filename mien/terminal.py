@@ -84,24 +84,24 @@ def show_findings(findings: Sequence[Any]) -> None:
 
 
 class TrainBar:
-    """A training run's bar, and on what it works."""
+    """A training run's bar, and on what it works; shown when it starts, so that an error stands alone."""
 
     def __init__(self, bars: Progress, *, total: int) -> None:
         self.bars = bars
         self.total = total
         self.tenths = 0
-        self.task = bars.add_task("train", total=total, note="")
+        self.task = bars.add_task("train", total=total, note="", visible=False)
 
     def start(self, summary: Any) -> None:
         say(
-            f"{summary.num_clips} clips ({summary.num_excluded} left out by data.filter, {summary.num_truncated} "
-            f"texts truncated), {summary.steps_per_epoch} steps an epoch, "
+            f"{counted(summary.num_clips, 'clip')} ({summary.num_excluded} left out by data.filter, "
+            f"{counted(summary.num_truncated, 'text')} truncated), {summary.steps_per_epoch} steps an epoch, "
             f"{summary.num_parameters / 1e6:.1f} M parameters, on {summary.device}"
             + (f", going on from step {summary.first_step}" if summary.first_step else "")
         )
         if summary.fresh:
             say(f"from random weights, since init_from has none for them: {', '.join(summary.fresh)}")
-        self.bars.update(self.task, completed=summary.first_step)
+        self.bars.update(self.task, completed=summary.first_step, visible=True)
 
     def step(self, step: int, row: dict[str, float]) -> None:
         self.bars.update(self.task, completed=step)

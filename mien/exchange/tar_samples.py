@@ -75,7 +75,10 @@ def find_shards(where: str | Path) -> list[Path]:
     else:
         found = sorted({Path(name) for pattern in _expand(str(where)) for name in glob.glob(pattern)})  # noqa: PTH207
     if not found:
-        raise MienError(f"no shards at {where}: name a folder with .tar files, one such file, or a pattern (*.tar)")
+        raise MienError(
+            f"no shards at {where}: name a folder with .tar files, one such file, or a pattern (*.tar); "
+            "released data need --format released"
+        )
     return found
 
 
