@@ -38,6 +38,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+PrecisionOption = Annotated[
+    Literal["float32", "int8"], typer.Option(help="int8: nearly the same, on the CPU two to three times as fast.")
+]
 TheatreOut = Annotated[Path, typer.Argument(help="Folder to make the theatre in.")]
 
 
@@ -375,6 +378,7 @@ def classify(
     labels: Annotated[str, typer.Option(help="Your words, separated by commas.")],
     model: Annotated[str, typer.Option(help="Model folder or hub id.")],
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
+    precision: PrecisionOption = "float32",
     template: Annotated[list[str] | None, typer.Option(help="Prompt with {} for the label; repeatable.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a machine to read.")] = False,
 ) -> None:
@@ -387,7 +391,7 @@ def classify(
         from mien.types import Skipped
 
         words = [word.strip() for word in labels.split(",") if word.strip()]
-        loaded = Mien.from_pretrained(model)
+        loaded = Mien.from_pretrained(model, precision=precision)
         with console.status(f"reading {video}, finding people, embedding"):
             cut_off = list[Skipped]()
             moments = loaded.classify(
@@ -403,6 +407,7 @@ def embed(
     model: Annotated[str, typer.Option(help="Model folder or hub id.")],
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
+    precision: PrecisionOption = "float32",
 ) -> None:
     """Embed videos: a table with video, start_s, end_s and embedding, a row every few seconds of video.
 
@@ -413,7 +418,7 @@ def embed(
     with errors():
         from mien.inference import Mien, write_moments
 
-        loaded = Mien.from_pretrained(model)
+        loaded = Mien.from_pretrained(model, precision=precision)
         with progress() as bars:
             task = bars.add_task("embed", total=None, note="", visible=False)
             written = write_moments(

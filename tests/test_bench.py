@@ -19,6 +19,7 @@ SCRIPTS = sorted((ROOT / "bench").glob("*.py"))
 @pytest.fixture(params=SCRIPTS, ids=lambda path: path.name)
 def script(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     path: Path = request.param
+    monkeypatch.syspath_prepend(path.parent)  # as running it does
     spec = importlib.util.spec_from_file_location(f"bench_{path.stem}", path)
     assert spec
     assert spec.loader
