@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,26 +23,38 @@ PREFIXES = ("module.", "_orig_mod.", "clip.")
 """What DDP, torch.compile and Hugging Face's wrappers put before every name."""
 
 
+BEGINNINGS = (b"\x80", b"PK")
+"""How checkpoints begin: older ones are a pickle, newer ones a zip archive with one in it."""
+
+GLOBAL = re.compile(r"\bGLOBAL (\S+)")
+"""What PyTorch's restricted reader calls the function or class that a pickle asks for."""
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a `.safetensors` file or a PyTorch checkpoint, on the CPU; wrappers' prefixes are taken off."""
+    if path.stat().st_size == 0:
+        raise MienError(f"{path} is empty (0 bytes): copy or download it again")
     if path.suffix == ".safetensors":
         try:
             return _strip_prefixes(load_file(path))
         except (SafetensorError, OSError) as error:
             raise MienError(f"{path} is not a safetensors file: {error}") from error
+    with path.open("rb") as file:
+        if not file.read(2).startswith(BEGINNINGS):
+            raise MienError(f"{path} is not a PyTorch checkpoint: it is neither a zip archive nor a pickle")
     try:
         _refuse_script(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise MienError(
-            f"{path} holds more than tensors and plain values, and reading it would run code from it, which is refused "
-            f"({str(error).splitlines()[0]}). If you trust it, save its tensors alone: "
-            "torch.save(torch.load(PATH, weights_only=False)['model'], 'tensors.pt')"
-        ) from error
     except MienError:
         raise
     except Exception as error:  # a damaged pickle or archive can raise anything
-        raise MienError(f"{path} is not a PyTorch checkpoint, or damaged: {error}") from error
+        if isinstance(error, pickle.UnpicklingError) and (asked := GLOBAL.search(str(error))):
+            raise MienError(
+                f"{path} holds more than tensors and plain values, and reading it would run code from it ({asked[1]}), "
+                "which is refused. If you trust it, save its tensors alone: "
+                "torch.save(torch.load(PATH, weights_only=False)['model'], 'tensors.pt')"
+            ) from error
+        raise MienError(f"{path} is not a PyTorch checkpoint, or damaged ({type(error).__name__})") from error
     return _strip_prefixes(_unwrap(content, path))
 
 

@@ -33,8 +33,9 @@ def test_pickle_with_code_is_refused_and_not_run(zipped: bool, tmp_path: Path) -
     proof = tmp_path / "was-run"
     content = {"model": {"backbone.visual.conv1.weight": torch.zeros(1)}, "args": Malicious(proof)}
     torch.save(content, tmp_path / "evil.pt", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(MienError, match="would run code from it, which is refused"):
+    with pytest.raises(MienError, match=r"would run code from it \(\w+\.mkdir\), which is refused") as raised:
         convert(tmp_path / "evil.pt", tmp_path / "model")
+    assert "weights_only` argument" not in str(raised.value)  # PyTorch's own advice
     assert not proof.exists()
     torch.load(tmp_path / "evil.pt", weights_only=False)
     assert proof.exists()  # it would have
@@ -57,11 +58,26 @@ def test_checkpoint_of_another_kind_is_described(content: object, message: str, 
         convert(tmp_path / "other.pt", tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["noise.pt", "noise.safetensors", "empty.pt"])
-def test_file_that_is_no_checkpoint_is_named(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(b"" if name == "empty.pt" else b"not a checkpoint at all " * 9)
-    with pytest.raises(MienError, match=name):
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("noise.pt", b"not a checkpoint at all " * 9, "is not a PyTorch checkpoint: it is neither"),
+        ("README.md", b"# A page\n", "is not a PyTorch checkpoint: it is neither"),
+        ("a.mp4", b"\0\0\0 ftypisom" + bytes(90), "is not a PyTorch checkpoint: it is neither"),
+        ("noise.bin", b"\x80\x02" + b"not a checkpoint at all " * 9, "is not a PyTorch checkpoint, or damaged"),
+        ("noise.safetensors", b"not a checkpoint at all " * 9, "is not a safetensors file"),
+        ("empty.pt", b"", r"is empty \(0 bytes\)"),
+        ("empty.safetensors", b"", r"is empty \(0 bytes\)"),
+    ],
+)
+def test_file_that_is_no_checkpoint_is_named_and_no_unsafe_reading_advised(
+    name: str, content: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MienError, match=rf"{name} {message}") as raised:
         convert(tmp_path / name, tmp_path / "model")
+    assert "weights_only" not in str(raised.value)
+    assert not str(raised.value).endswith(": ")
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol", "ignore:TypedStorage is deprecated")
