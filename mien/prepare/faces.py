@@ -52,7 +52,7 @@ def detect_faces(
         shots,
         boxes,
         scale=info.source_per_stored,
-        max_gap=max(settings.every, round(LONGEST_MISS_S * info.fps)),
+        max_gap=round(LONGEST_MISS_S * info.fps),
         min_score=min_score,
     )
 

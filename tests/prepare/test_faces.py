@@ -96,6 +96,19 @@ def test_nothing_glides_across_a_cut(tmp_path: Path) -> None:
     assert_allclose(faces.xyxy[8:, 0], 120 * SCALE, atol=2)
 
 
+@pytest.mark.parametrize("every", [4, 12])
+@pytest.mark.parametrize(("missed", "found"), [(3, 17), (6, 11)])
+def test_a_face_missed_for_half_a_second_has_stayed_however_seldom_is_looked(
+    tmp_path: Path, every: int, missed: int, found: int
+) -> None:
+    """At 8 pictures a second, half a second is 4: from the last with the face to the next."""
+    nothing = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    pictures = [square_at(32)] * 7 + [nothing] * missed + [square_at(32)] * (10 - missed)
+    reader = store_of(tmp_path / "frames.arrow", pictures)
+    faces = detect_faces(reader, SquareFinder(), one_person(17), settings=FaceSettings(every=every))
+    assert len(faces) == found
+
+
 def test_pictures_without_faces_make_an_empty_table(tmp_path: Path) -> None:
     reader = store_of(tmp_path / "frames.arrow", [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * 5)
     assert len(detect_faces(reader, SquareFinder(), one_person(5), settings=FaceSettings())) == 0
