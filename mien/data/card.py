@@ -51,7 +51,9 @@ class StoreCard(Config):
     licenses: dict[str, int]
     """Videos by what NAME.info.json calls `license`."""
     models: dict[str, str]
-    """The ids of the models that made boxes, faces, punctuation and sentiment."""
+    """The id of the model that made boxes, faces, punctuation, sentiment and recognised words (`asr`).
+
+    Where videos were made by several, all, joined by ", ", that of the most videos first."""
 
 
 def read_card(store: Path) -> StoreCard:

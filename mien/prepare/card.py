@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 import numpy as np
@@ -32,7 +32,7 @@ class CardMaker:
         }
         self.emotions = np.zeros(len(EMOTIONS), np.int64)
         self.probability = np.zeros(len(EMOTIONS))
-        self.models: dict[str, str] = {}
+        self.models: dict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, video: VideoSummary, clips: pa.Table) -> None:
         """A video and the rows of the index that are its clips."""
@@ -50,7 +50,7 @@ class CardMaker:
         ):  # fmt: skip
             self.by[group][value] += 1
         for role, model in video.models.items():
-            self.models.setdefault(role, model)
+            self.models[role][model] += 1
         if len(clips):
             self._add_clips(clips)
 
@@ -87,7 +87,7 @@ class CardMaker:
             words_from=_falling(self.by["words_from"]),
             sources=_falling(self.by["sources"]),
             licenses=_falling(self.by["licenses"]),
-            models=self.models,
+            models={role: ", ".join(_falling(ids)) for role, ids in self.models.items()},
         )
 
 

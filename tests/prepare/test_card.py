@@ -50,6 +50,14 @@ def test_videos_are_added_up() -> None:
     assert list(card.languages.items()) == [("de", 2), ("en", 1)]
 
 
+def test_all_models_are_named_that_of_most_videos_first() -> None:
+    maker = CardMaker()
+    for models in ({"sentiment": "a", "asr": "w"}, {"sentiment": "b"}, {"sentiment": "b", "boxes": "c"}):
+        maker.add(summary().model_copy(update={"models": models}), clips())
+    assert maker.card().models == {"sentiment": "b, a", "asr": "w", "boxes": "c"}
+    assert "| sentiment | b, a |" in card_page(maker.card())
+
+
 def test_a_store_without_clips_has_a_card_too() -> None:
     card = CardMaker().card()
     assert (card.num_videos, card.num_clips, sum(card.emotions.values())) == (0, 0, 0)
