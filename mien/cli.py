@@ -305,7 +305,7 @@ def train(
 @app.command()
 def evaluate(
     benchmark: Annotated[str | None, typer.Argument(help="Its name; see --list.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model folder or hub id.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder, or hf:ID of one on the hub.")] = None,
     root: Annotated[Path | None, typer.Option(help="The benchmark's release, as you received it.")] = None,
     store: Annotated[Path | None, typer.Option(help="What `mien prepare` made of ROOT.")] = None,
     out: Annotated[Path | None, typer.Option(help="The JSON file to write.")] = None,
@@ -376,7 +376,7 @@ def report(
 def classify(
     video: Annotated[Path, typer.Argument(help="A video or a picture.")],
     labels: Annotated[str, typer.Option(help="Your words, separated by commas.")],
-    model: Annotated[str, typer.Option(help="Model folder or hub id.")],
+    model: Annotated[str, typer.Option(help="Model folder, or hf:ID of one on the hub.")],
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
     precision: PrecisionOption = "float32",
     template: Annotated[list[str] | None, typer.Option(help="Prompt with {} for the label; repeatable.")] = None,
@@ -404,7 +404,7 @@ def classify(
 @app.command()
 def embed(
     paths: Annotated[list[Path], typer.Argument(help="Videos, pictures, or folders of them.")],
-    model: Annotated[str, typer.Option(help="Model folder or hub id.")],
+    model: Annotated[str, typer.Option(help="Model folder, or hf:ID of one on the hub.")],
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
     precision: PrecisionOption = "float32",

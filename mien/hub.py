@@ -23,6 +23,8 @@ from mien.text import Tokenizer
 from mien.types import MienError
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
+HUB = "hf:"
+"""Stands before a hub id."""
 
 
 class ModelFolder(Config):
@@ -56,7 +58,7 @@ def save_model(
 
 
 def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer | None]:
-    """The model in a folder, or by its hub id (which downloads it unless it is in the cache).
+    """The model in a folder, or on the hub, by `hf:` and its id (which downloads it unless it is in the cache).
 
     The tokenizer is None where the folder has none: such a model takes token ids only.
     """
@@ -69,7 +71,12 @@ def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer | No
 
 
 def resolve(name: str | Path) -> Path:
-    """The local folder of a model: the path itself if it is one, else a download of OWNER/NAME[@REVISION]."""
+    """The local folder of a model: the path itself, or a download of `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`.
+
+    Only `hf:` reaches for the hub: `models/mine`, mistyped, must not fetch what somebody of that name has there.
+    """
+    if str(name).startswith(HUB):
+        return fetch_folder(str(name).removeprefix(HUB), files=[CONFIG, WEIGHTS, TOKENIZER, CARD])
     folder = Path(name)
     if folder.is_dir():
         return folder
@@ -77,11 +84,10 @@ def resolve(name: str | Path) -> Path:
         raise MienError(
             f"{folder.parent} has no finished model; run `mien train` again, which goes on where it stopped"
         )
-    if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
-        raise MienError(
-            f"no model folder at {name}; give a folder with {CONFIG}, or a hub id: OWNER/NAME or OWNER/NAME@REVISION"
-        )
-    return fetch_folder(str(name), files=[CONFIG, WEIGHTS, TOKENIZER, CARD])
+    raise MienError(
+        f"no model folder at {name}; give a folder with {CONFIG} (`mien train` and `mien convert` make such), or a "
+        f"model on the hub as {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION"
+    )
 
 
 def weights_hash(folder: Path) -> str:

@@ -28,8 +28,9 @@ def fetching(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the hub client's errors have no common ancestor
+        cause = str(error).strip().partition("\n")[0]  # advice and addresses follow
         raise MienError(
-            f"{name} is not a folder here, and could not be fetched from the hub: {type(error).__name__}: {error}"
+            f"{name} is not a folder here, and could not be fetched from the hub: {type(error).__name__}: {cause}"
         ) from error
 
 

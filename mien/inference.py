@@ -83,7 +83,7 @@ class Mien:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, device: str | None = None, precision: Precision = "float32") -> Mien:
-        """The model in a folder (`mien train` and `mien convert` make such), or by hub id `owner/name`.
+        """The model in a folder (`mien train` and `mien convert` make such), or on the hub, `hf:OWNER/NAME`.
 
         precision: `int8` computes the transformers' linear layers in 8-bit integers, on the CPU: two to three times as
         fast, embeddings nearly the same; such a model cannot be saved.

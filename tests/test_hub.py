@@ -110,7 +110,17 @@ def test_weights_that_do_not_fit_the_config_are_named(model: VideoClip, tmp_path
         load_model(path)
 
 
-@pytest.mark.parametrize("name", ["./absent", "/absent/model", "absent", "a/b/c"])
-def test_name_that_is_neither_folder_nor_hub_id_is_explained(name: str) -> None:
-    with pytest.raises(MienError, match="no model folder at"):
+@pytest.mark.parametrize("name", ["./absent", "/absent/model", "absent", "a/b/c", "models/absent", "owner/model@v1"])
+def test_path_that_is_not_there_is_explained_and_never_taken_for_a_hub_id(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.hub.fetch_folder", lambda *_, **__: pytest.fail("reached for the hub"))
+    with pytest.raises(MienError, match=r"no model folder at .* as hf:OWNER/NAME"):
         resolve(name)
+
+
+def test_model_on_the_hub_is_named_by_its_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = list[str]()
+    monkeypatch.setattr("mien.hub.fetch_folder", lambda name, *, files: fetched.append(name) or tmp_path)
+    assert resolve("hf:owner/model@v1") == tmp_path
+    assert fetched == ["owner/model@v1"]
