@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from prepared import content, give_up
 
 from mien.config import validate
 from mien.prepare import Engine, PrepareSettings, prepare
@@ -32,6 +31,7 @@ def die_at_b(video: NamedVideo, on_progress: OnProgress) -> PreparedVideo:
 
 def test_ray_makes_the_same_store_as_one_process(tmp_path: Path) -> None:
     from made_videos import write_subtitles, write_video  # Ray's workers, which import this file, cannot find it
+    from prepared import content
 
     videos = tmp_path / "videos"
     videos.mkdir()
@@ -48,6 +48,8 @@ def test_ray_makes_the_same_store_as_one_process(tmp_path: Path) -> None:
 
 
 def test_a_video_that_kills_its_worker_again_and_again_fails_alone() -> None:
+    from prepared import give_up
+
     videos = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num_bytes=1) for name in "abc"]
     done = run_ray(die_at_b, videos, address=None, give_up=give_up)
     failures = {video.name: video.failure for video in done}
@@ -66,6 +68,7 @@ def stay_on(node: str, folder: Path, video: NamedVideo, on_progress: OnProgress)
 
 
 def test_a_node_that_dies_at_work_costs_no_video(tmp_path: Path) -> None:
+    from prepared import give_up
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -92,6 +95,8 @@ def test_a_node_that_dies_at_work_costs_no_video(tmp_path: Path) -> None:
 @pytest.mark.real_data
 def test_real_people_give_byte_identical_stores(real_data: Path, tmp_path: Path) -> None:
     """Two processes, one process and Ray, over pictures and videos of real people."""
+    from prepared import content
+
     videos = tmp_path / "videos"
     videos.mkdir()
     for path in (real_data / "people").iterdir():
