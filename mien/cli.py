@@ -155,14 +155,14 @@ def prepare(
 @app.command()
 def inspect(
     store: Annotated[Path, typer.Argument(help="What `mien prepare` made.")],
-    out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("inspect.html"),
+    out: Annotated[Path | None, typer.Option("--out", help="The page to write; STORE/inspect.html by default.")] = None,
     clips: Annotated[int, typer.Option(help="Clips to show.")] = 60,
     videos: Annotated[str, typer.Option(help="Pattern that names of videos must match, say train/*.")] = "*",
     seed: Annotated[int, typer.Option(help="Another seed shows other clips.")] = 0,
 ) -> None:
     """Show a store as one HTML page: clips with boxes, tracks and emotions, its numbers, what was left out.
 
-    Example: `mien inspect stores/mine --out mine.html`
+    Example: `mien inspect stores/mine`, or `mien inspect stores/mine --out mine.html`
     """
     with errors():
         from mien.inspect import InspectSettings, inspect_store

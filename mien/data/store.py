@@ -20,6 +20,8 @@ FRAMES_FILE, BOXES_FILE, SENTENCES_FILE = "frames.arrow", "boxes.arrow", "senten
 FACES_FILE = "faces.arrow"
 CLIPS_FILE = "clips.parquet"
 INDEX_FILE, SETTINGS_FILE, SKIPPED_FILE = "index.parquet", "store.json", "skipped.jsonl"
+CUT_OFF = "decoded only"
+"""How the reason begins, in skipped.jsonl, of a video that is kept though a part of it did not decode."""
 
 
 class Store:

@@ -23,11 +23,12 @@ WIDE = 1.15
 """Pictures wider than so many times their height stand four in a row, others eight."""
 
 
-def card(strip: Strip, *, number: int, is_clip: bool = True) -> str:
-    """The card of a clip; with `is_clip` false, of a stretch of a video that makes no clip, without words."""
+def card(strip: Strip, *, number: int, no_clip: str = "") -> str:
+    """The card of a clip; or of a stretch of a video that makes none, with the reason `no_clip` in place of words."""
+    is_clip = not no_clip
     pictures = "".join(_picture(picture, strip) for picture in strip.pictures)
     shape = "single" if len(strip.pictures) == 1 else "wide" if strip.width > WIDE * strip.height else "tall"
-    said = escape(strip.clip.text) if is_clip else "no words: this video makes no clip"
+    said = escape(strip.clip.text if is_clip else f"makes no clip ({no_clip})")
     return (
         f'<article class="clip" id="clip-{number}" tabindex="-1" aria-labelledby="said-{number}" '
         f"{_attributes(strip, is_clip=is_clip)}>{_header(strip, is_clip=is_clip)}"

@@ -4,6 +4,7 @@
 // view can be kept and sent; without script, all clips stand one below the other.
 (() => {
   const PAGE = 20;
+  const FILTERS = ["emotion", "video", "persons"];
   const form = document.getElementById("filters");
   if (!form) return;
   document.documentElement.classList.add("scripted");
@@ -21,7 +22,9 @@
   function write(field, value) {
     if (field.type === "checkbox") field.checked = value === "1";
     else field.value = value;
-    if (field.type === "select-one" && field.selectedIndex < 0) field.value = fresh[field.name];
+    if (field.type !== "select-one" || field.selectedIndex >= 0) return;
+    if (FILTERS.includes(field.name)) field.add(new Option(value, value, false, true)); // what no clip has: none is shown
+    else field.value = fresh[field.name];
   }
   function fill(valueOf) { for (const field of form.elements) if (field.name) write(field, valueOf(field.name)); }
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.data.store import CUT_OFF
 from mien.types import MienError, Skipped
 
 EXAMPLES = 5
@@ -20,7 +21,8 @@ Key = tuple[bool, str]
 
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|“[^”]*”|`[^`]*`")
 PATH = re.compile(r"\S*/\S*")
-NUMBER = re.compile(r"\d+(?:\.\d+)*")
+NUMBER = re.compile(r"(?<![\w#])\d+(?:\.\d+)*")
+"""A number on its own; those within names and ids stay."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +33,11 @@ class Reason:
     is_failure: bool
     count: int
     examples: tuple[Skipped, ...]
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether what it was given for is kept all the same, as far as it decodes."""
+        return self.pattern.startswith(CUT_OFF)
 
 
 def read_left_out(path: Path) -> list[Reason]:
@@ -51,6 +58,18 @@ def read_left_out(path: Path) -> list[Reason]:
         for (is_failure, pattern), count in counts.items()
     ]
     return sorted(reasons, key=lambda r: (not r.is_failure, r.pattern == OTHERS, -r.count))
+
+
+def why_no_clip(path: Path, videos: Collection[str]) -> dict[str, str]:
+    """Why each of `videos`, which make no clip, makes none, as far as a skipped.jsonl tells."""
+    of_itself, of_sentences = defaultdict[str, list[str]](list), Counter[str]()
+    for skipped, _ in _lines(path):
+        if skipped.what in videos:
+            of_itself[skipped.what].append(skipped.reason)
+        elif (video := skipped.what.rpartition("#")[0]) in videos:
+            of_sentences[video] += 1
+    said = {video: f"sentences left out by the rules: {count}" for video, count in of_sentences.items()}
+    return dict.fromkeys(videos, "nothing is said in it") | said | {v: "; ".join(r) for v, r in of_itself.items()}
 
 
 def pattern_of(skipped: Skipped) -> str:

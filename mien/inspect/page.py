@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
@@ -17,7 +17,7 @@ from pydantic import Field
 from mien.config import Config
 from mien.data.card import CARD_FILE, StoreCard, read_card
 from mien.data.store import BOXES_FILE, FRAMES_FILE, INDEX_FILE, SKIPPED_FILE, Store
-from mien.inspect.left_out import Reason, read_left_out
+from mien.inspect.left_out import Reason, read_left_out, why_no_clip
 from mien.inspect.sample import Survey, choose, read_clips, survey
 from mien.inspect.sections import ShownClip, clips_section, head, left_out_section, numbers_section, timelines_section
 from mien.inspect.strips import read_strip
@@ -25,12 +25,13 @@ from mien.inspect.timeline import Timeline, read_timeline
 from mien.types import Clip, MienError, Skipped
 from mien.whole_file import write_whole
 
+PAGE = "inspect.html"
 HERE = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = HERE / "inspect.html", HERE / "inspect.css", HERE / "inspect.js"
 
-WORDLESS_SHARE = 10
+CLIPLESS_SHARE = 10
 """One in so many of the clips shown is of a video that makes none, if there are such; all, if there are no clips."""
-WORDLESS_S = 8.0
+CLIPLESS_S = 8.0
 MOST_LOOKED_AT = 10_000
 """Videos among which those without a clip are looked for; a store may have a million."""
 
@@ -58,7 +59,7 @@ class InspectReport:
 
     page: Path
     num_shown: int
-    num_wordless: int
+    num_without_clip: int
     num_clips: int
     num_failed: int
     skipped: tuple[Skipped, ...]
@@ -67,7 +68,7 @@ class InspectReport:
         """What the terminal says."""
         parts = [
             f"{self.num_shown:,} of {self.num_clips:,} clips",
-            f"{self.num_wordless:,} without words" if self.num_wordless else "",
+            f"{self.num_without_clip:,} of videos that make no clip" if self.num_without_clip else "",
             f"{len(self.skipped):,} that could not be drawn" if self.skipped else "",
             f"{self.num_failed:,} failed to prepare" if self.num_failed else "",
             f"{self.page.stat().st_size / 1e6:.1f} MB",
@@ -84,29 +85,32 @@ class _Drawn:
     skipped: tuple[Skipped, ...]
 
 
-def inspect_store(store: Path, out: Path, *, settings: InspectSettings | None = None) -> InspectReport:
-    """Write the page `out` about the store in the folder `store`: the same clips for the same store and settings.
+def inspect_store(store: Path, out: Path | None = None, *, settings: InspectSettings | None = None) -> InspectReport:
+    """Write the page `out` (by default `inspect.html` in the store) about the store in the folder `store`.
+
+    The same store and settings give the same clips.
 
     However large the store, only what is shown is read, beside one pass over the index. Clips whose files are missing
     or damaged are listed on the page and in the report. Raises MienError where there is no store, or no clip or video
     in it that matches.
     """
-    settings = settings or InspectSettings()
+    settings, out = settings or InspectSettings(), out or store / PAGE
     if out.is_dir():
-        raise MienError(f"{out} is a folder; name the page to write, say {out / 'inspect.html'}")
+        raise MienError(f"{out} is a folder; name the page to write, say {out / PAGE}")
     opened = Store(store)
     subject = str(opened.settings["subject"])
     found = survey(store / INDEX_FILE, videos=settings.videos)
     chosen = read_clips(store / INDEX_FILE, choose(found, count=settings.clips, seed=settings.seed))
-    drawn = _draw(opened, chosen, _wordless(opened, found, settings), settings)
+    without = why_no_clip(store / SKIPPED_FILE, _without_clip(opened, found, settings))
+    drawn = _draw(opened, chosen, without, settings)
     reasons = read_left_out(store / SKIPPED_FILE)
     card = read_card(store) if (store / CARD_FILE).is_file() else None
     page = _render(store, subject, found, drawn, reasons, card, settings)
     write_whole(out, page)
     return InspectReport(
         page=out,
-        num_shown=sum(shown.has_words for shown in drawn.clips),
-        num_wordless=sum(not shown.has_words for shown in drawn.clips),
+        num_shown=sum(not shown.no_clip for shown in drawn.clips),
+        num_without_clip=sum(bool(shown.no_clip) for shown in drawn.clips),
         num_clips=found.num_clips,
         num_failed=sum(r.count for r in reasons if r.is_failure),
         skipped=drawn.skipped,
@@ -116,18 +120,19 @@ def inspect_store(store: Path, out: Path, *, settings: InspectSettings | None = 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _draw(store: Store, chosen: Sequence[Clip], wordless: Sequence[str], settings: InspectSettings) -> _Drawn:
+def _draw(store: Store, chosen: Sequence[Clip], without: Mapping[str, str], settings: InspectSettings) -> _Drawn:
+    """`without` are videos that make no clip, and why."""
     shown, skipped = list[ShownClip](), list[Skipped]()
-    wanted: list[Clip | str] = [*chosen, *wordless]
+    wanted: list[Clip | str] = [*chosen, *without]
     for each in wanted:
         try:
             clip = each if isinstance(each, Clip) else _stretch(store, each)
             strip = read_strip(store, clip, count=settings.frames, area=settings.picture_area)
-            shown.append(ShownClip(strip=strip, has_words=isinstance(each, Clip)))
+            shown.append(ShownClip(strip=strip, no_clip="" if isinstance(each, Clip) else without[each]))
         except MienError as error:
             skipped.append(Skipped(what=each.id if isinstance(each, Clip) else each, reason=str(error)))
     timelines = []
-    first_of = {s.strip.clip.video: s.strip.clip for s in reversed(shown) if s.has_words}
+    first_of = {s.strip.clip.video: s.strip.clip for s in reversed(shown) if not s.no_clip}
     for clip in islice(reversed(first_of.values()), settings.timelines):
         try:
             timelines.append(read_timeline(store, clip.video, around_s=(clip.start_s + clip.end_s) / 2))
@@ -136,9 +141,9 @@ def _draw(store: Store, chosen: Sequence[Clip], wordless: Sequence[str], setting
     return _Drawn(clips=tuple(shown), timelines=tuple(timelines), skipped=tuple(skipped))
 
 
-def _wordless(store: Store, found: Survey, settings: InspectSettings) -> list[str]:
-    """Some videos that have pictures and no clip: photographs, videos without subtitles."""
-    room = max(settings.clips - found.num_clips, settings.clips // WORDLESS_SHARE)
+def _without_clip(store: Store, found: Survey, settings: InspectSettings) -> list[str]:
+    """Some videos that have pictures and no clip: photographs, videos without subtitles, copies of others."""
+    room = max(settings.clips - found.num_clips, settings.clips // CLIPLESS_SHARE)
     looked_at = islice(_videos(store.path / "videos"), MOST_LOOKED_AT)
     return list(islice((v for v in looked_at if found.is_without_clip(v, settings.videos)), room))
 
@@ -155,8 +160,8 @@ def _stretch(store: Store, video: str) -> Clip:
     """A few seconds from the middle of a video; all of a photograph."""
     info = store.frames(video).info
     length_s = info.num_frames / info.fps
-    start_s = max(0.0, (length_s - WORDLESS_S) / 2)
-    return store.clip(video, start_s=start_s, end_s=min(start_s + WORDLESS_S, length_s))
+    start_s = max(0.0, (length_s - CLIPLESS_S) / 2)
+    return store.clip(video, start_s=start_s, end_s=min(start_s + CLIPLESS_S, length_s))
 
 
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────

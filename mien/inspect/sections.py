@@ -22,10 +22,10 @@ from mien.types import EMOTIONS, Skipped
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownClip:
-    """A clip on the page; without words it is a stretch of a video that makes no clip."""
+    """A clip on the page; or a stretch of a video that makes none, and then `no_clip` says why."""
 
     strip: Strip
-    has_words: bool
+    no_clip: str = ""
 
 
 def head(store: Path, found: Survey, reasons: Sequence[Reason], card: StoreCard | None) -> str:
@@ -38,8 +38,10 @@ def head(store: Path, found: Survey, reasons: Sequence[Reason], card: StoreCard 
         if failed
         else ""
     )
+    name = store.resolve().name
+    where = "" if str(store) == name else f'<p class="soft path">{escape(str(store))}</p>'
     return (
-        f'<h1 dir="auto">{escape(store.resolve().name)}</h1><p class="soft path">{escape(str(store))}</p>'
+        f'<h1 dir="auto">{escape(name)}</h1>{where}'
         f'<dl class="facts">{facts}</dl>{notice}<nav aria-label="sections"><a href="#clips">Clips</a>'
         '<a href="#numbers">Numbers</a><a href="#timelines">Timelines</a><a href="#left-out">Left out</a></nav>'
     )
@@ -47,15 +49,15 @@ def head(store: Path, found: Survey, reasons: Sequence[Reason], card: StoreCard 
 
 def clips_section(clips: Sequence[ShownClip], found: Survey, *, subject: str, pattern: str) -> str:
     """The clips, and the form that filters them."""
-    wordless = sum(not shown.has_words for shown in clips)
-    num_clips = len(clips) - wordless
+    without = sum(bool(shown.no_clip) for shown in clips)
+    num_clips = len(clips) - without
     is_all = num_clips == found.num_clips
     of = f"All {num_clips:,} clips" if is_all and num_clips > 1 else f"{num_clips:,} of {found.num_clips:,} clips"
     which = "" if pattern == "*" else f" of the videos <code>{escape(pattern)}</code>"
     drawn = "" if is_all else ", drawn at random, with some of every emotion there is"
-    more = f", and {wordless:,} video{'s that make' if wordless > 1 else ' that makes'} none" if wordless else ""
+    more = f", and {without:,} video{'s that make' if without > 1 else ' that makes'} none" if without else ""
     cards = "".join(
-        clip_card(shown.strip, number=number, is_clip=shown.has_words) for number, shown in enumerate(clips, start=1)
+        clip_card(shown.strip, number=number, no_clip=shown.no_clip) for number, shown in enumerate(clips, start=1)
     )
     nothing = "" if clips else '<p class="soft">This store has no clips and no videos to show.</p>'
     return (
@@ -83,7 +85,7 @@ def numbers_section(found: Survey, card: StoreCard | None) -> str:
 
 def timelines_section(timelines: Sequence[Timeline], clips: Sequence[ShownClip]) -> str:
     """Some videos on a time axis."""
-    cards = {s.strip.clip.id: f"#clip-{number}" for number, s in enumerate(clips, start=1) if s.has_words}
+    cards = {s.strip.clip.id: f"#clip-{number}" for number, s in enumerate(clips, start=1) if not s.no_clip}
     drawn = "".join(draw_timeline(timeline, cards=cards) for timeline in timelines)
     legend = '<div class="legend">' + "".join(f"<span>{tag(e)}</span>" for e in EMOTIONS) + "</div>"
     about = (
@@ -95,10 +97,15 @@ def timelines_section(timelines: Sequence[Timeline], clips: Sequence[ShownClip])
 
 
 def left_out_section(reasons: Sequence[Reason], undrawn: Sequence[Skipped]) -> str:
-    """Failures first, then what the rules left out; and what this page could not draw."""
+    """Failures first, videos kept in part, then what the rules left out; and what this page could not draw."""
     failures = [reason for reason in reasons if reason.is_failure]
-    others = [reason for reason in reasons if not reason.is_failure]
-    parts = [_reasons("Failed", failures, open_first=True), _reasons("Left out by the rules", others)]
+    cut_off = [reason for reason in reasons if reason.is_cut_off]
+    others = [reason for reason in reasons if not (reason.is_failure or reason.is_cut_off)]
+    parts = [
+        _reasons("Failed", failures, open_first=True),
+        _reasons("Cut off: kept as far as they decode", cut_off),
+        _reasons("Left out by the rules", others),
+    ]
     if undrawn:
         rows = "".join(_example(skipped) for skipped in undrawn)
         parts.insert(0, f"<h3>Could not be drawn on this page</h3><ul>{rows}</ul>")
@@ -111,7 +118,7 @@ def left_out_section(reasons: Sequence[Reason], undrawn: Sequence[Skipped]) -> s
 
 def _form(clips: Sequence[ShownClip], *, subject: str) -> str:
     videos = sorted({shown.strip.clip.video for shown in clips})
-    emotions = Counter(most_probable_emotion(shown.strip.clip) for shown in clips if shown.has_words)
+    emotions = Counter(most_probable_emotion(shown.strip.clip) for shown in clips if not shown.no_clip)
     named = [(e, f"{e} ({emotions[e]})") for e in EMOTIONS if emotions[e]]
     subjects = [("all", "everyone"), ("largest", "the largest"), ("speaking", "who speaks")]
     sorts = [

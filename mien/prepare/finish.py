@@ -132,7 +132,7 @@ def _duplicates(made: Sequence[_Made]) -> dict[str, Skipped]:
         preference=[m.preference for m in made],
     )
     return {
-        made[copy].name: Skipped(what=made[copy].name, reason=f"duplicate: it shows the same as {made[kept].name}")
+        made[copy].name: Skipped(what=made[copy].name, reason=f"duplicate: it shows the same as {made[kept].name!r}")
         for copy, kept in found.items()
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from mien.config import Config
+from mien.data.store import CUT_OFF
 from mien.media.frames import FrameReader, FrameWriter
 from mien.media.video import IMAGE_SUFFIXES, probe_video, read_frames
 from mien.types import Skipped, VideoInfo
@@ -62,4 +63,4 @@ def missing_part(reader: FrameReader, *, video: str) -> Skipped | None:
     decoded_s = info.num_frames / info.fps
     if info.source_duration_s - decoded_s <= LEAST_MISSING_S:
         return None
-    return Skipped(what=video, reason=f"decoded only {decoded_s:.1f} of {info.source_duration_s:.1f} s")
+    return Skipped(what=video, reason=f"{CUT_OFF} {decoded_s:.1f} of {info.source_duration_s:.1f} s")

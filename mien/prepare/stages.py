@@ -238,7 +238,7 @@ class Stages:
         if self.subtitles is None and not self.settings.words.asr:
             skipped.append(Skipped(what=name, reason="no subtitles beside it: it makes no clips"))
         if self.settings.boxes.source == "sidecar" and self.sidecar is None:
-            skipped.append(Skipped(what=name, reason=f"no {self.video.stem}{SUFFIX} beside it: it has no boxes"))
+            skipped.append(Skipped(what=name, reason=f"no '{self.video.stem}{SUFFIX}' beside it: it has no boxes"))
         return skipped + [Skipped(what=f"{name}: {line['what']}", reason=line["reason"]) for line in unread]
 
 

@@ -159,7 +159,7 @@ def possible_ids(stem: str) -> Iterator[str]:
 def exclusion(names: Iterable[str], ids: dict[str, str]) -> str | None:
     """Why a video that goes by one of `names` is left out, if it is; `ids` as `excluded_ids` gives them."""
     found = next((name for name in names if name in ids), None)
-    return f"{found} is in the list of excluded videos {ids[found]}" if found else None
+    return f"{found!r} is in the list of excluded videos {ids[found]}" if found else None
 
 
 def excluded_ids(lists: Sequence[str]) -> dict[str, str]:

@@ -73,6 +73,11 @@ def test_nothing_fits_and_the_page_says_so(page: Path, tmp_path: Path) -> None:
     assert "hidden" not in next(a for a in outline.all("p") if a.get("id") == "nothing")
 
 
+def test_address_that_asks_for_what_no_clip_has_shows_none(page: Path, tmp_path: Path) -> None:
+    for address in ("persons=5%2B", "video=nowhere"):  # more persons than the form offers; a video of another store
+        assert count_of(opened(page, address, tmp_path)) == "0 of 24 shown"
+
+
 def test_clips_come_in_pages_and_a_link_to_one_turns_to_it(page: Path, tmp_path: Path) -> None:
     assert len(shown(opened(page, "", tmp_path))) == 20
     outline = opened(page, "clip-22", tmp_path)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.inspect.left_out import EXAMPLES, MOST_REASONS, OTHERS, pattern_of, read_left_out
+from mien.inspect.left_out import EXAMPLES, MOST_REASONS, OTHERS, pattern_of, read_left_out, why_no_clip
 from mien.types import MienError, Skipped
 
 
@@ -15,6 +15,9 @@ from mien.types import MienError, Skipped
         ("the text 'oh 5' has fewer than 3 characters", "the text … has fewer than … characters"),
         ("/data/a b/c.mp4 cannot be read", "… … cannot be read"),
         ("torn\nat byte 7", "torn"),
+        ("duplicate: it shows the same as 'take 2#b7'", "duplicate: it shows the same as …"),
+        ("line 2: y1 is '4x4', not a number", "line …: y1 is …, not a number"),
+        ("decoded only 9.5 of 19.7 s", "decoded only … of … s"),
         ("", ""),
     ],
 )
@@ -57,3 +60,21 @@ def test_damaged_line_is_named(tmp_path: Path) -> None:
 
 def test_store_without_the_file_left_nothing_out(tmp_path: Path) -> None:
     assert read_left_out(tmp_path / "skipped.jsonl") == []
+
+
+def test_why_a_video_makes_no_clip_is_what_its_own_lines_say(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"what": "copy", "reason": "duplicate: it shows the same as 'a'"},
+        {"what": "mute", "reason": "decoded only 1.0 of 9.0 s"},
+        {"what": "mute", "reason": "no subtitles beside it: it makes no clips"},
+        {"what": "short#0", "reason": "too short: 1.0 s long"},
+        {"what": "short#1", "reason": "too short: 1.1 s long"},
+        {"what": "a#1", "reason": "too short: 1.1 s long"},
+    ]
+    path = write(tmp_path / "skipped.jsonl", rows)
+    assert why_no_clip(path, ["copy", "mute", "short", "still"]) == {
+        "copy": "duplicate: it shows the same as 'a'",
+        "mute": "decoded only 1.0 of 9.0 s; no subtitles beside it: it makes no clips",
+        "short": "sentences left out by the rules: 2",
+        "still": "nothing is said in it",
+    }

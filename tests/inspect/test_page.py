@@ -87,10 +87,34 @@ def test_pattern_chooses_the_videos(store: Store, tmp_path: Path) -> None:
 
 def test_videos_without_clips_are_shown_too(store: Store, tmp_path: Path) -> None:
     write_index(store.path / INDEX_FILE, [c for c in odd_clips(store) if c.video == "train/0"], made_with={})
-    outline = outline_of(store, tmp_path / "page.html")
-    wordless = [c for c in outline.cards if not c["data-emotion"]]
-    assert [c["data-video"] for c in wordless] == ["test/0", "train/1"]
+    lines = '{"what": "train/1", "reason": "duplicate: it shows the same as \'train/0\'"}\n'
+    (store.path / SKIPPED_FILE).write_text(lines, encoding="utf-8")
+    report = inspect_store(store.path)
+    assert report.page == store.path / "inspect.html"
+    outline = Outline(report.page.read_text(encoding="utf-8"))
+    without = [c for c in outline.cards if not c["data-emotion"]]
+    assert [c["data-video"] for c in without] == ["test/0", "train/1"]
     assert "and 2 videos that make none" in outline.text
+    assert "makes no clip (nothing is said in it)" in outline.text
+    assert "makes no clip (duplicate: it shows the same as 'train/0')" in outline.text
+    assert "2 of videos that make no clip" in report.summary()
+
+
+def test_videos_kept_in_part_are_not_among_those_left_out(store: Store, tmp_path: Path) -> None:
+    lines = '{"what": "test/0", "reason": "decoded only 9.5 of 19.7 s"}\n{"what": "a#1", "reason": "1.5 s long"}\n'
+    (store.path / SKIPPED_FILE).write_text(lines, encoding="utf-8")
+    outline = outline_of(store, tmp_path / "page.html")
+    assert "Cut off: kept as far as they decode: 1" in outline.text
+    assert "Left out by the rules: 1" in outline.text
+
+
+def test_path_of_a_store_does_not_repeat_its_name(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outline_of(store, tmp_path / "page.html").text.count("my <store>") == 3  # title, heading, path
+    monkeypatch.chdir(tmp_path)
+    inspect_store(Path("my <store>"), tmp_path / "page.html")
+    assert Outline((tmp_path / "page.html").read_text(encoding="utf-8")).text.count("my <store>") == 2
 
 
 @pytest.mark.parametrize("count", [0, 1])

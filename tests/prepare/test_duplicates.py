@@ -132,7 +132,7 @@ def test_copies_leave_the_index_and_are_listed(tmp_path: Path) -> None:
     assert report.card
     assert report.card.num_duplicates == 1
     listed = [json.loads(line) for line in (tmp_path / "store" / "skipped.jsonl").read_text().splitlines()]
-    assert {"what": "a", "reason": "duplicate: it shows the same as b"} in listed
+    assert {"what": "a", "reason": "duplicate: it shows the same as 'b'"} in listed
     kept = validate(PrepareSettings, settings | {"keep_duplicates": True}, source="test")
     assert prepare(videos, tmp_path / "store", settings=kept).num_clips == 3
 
