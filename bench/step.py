@@ -3,11 +3,13 @@ of the difference buys; as JSON.
 
     python bench/step.py                               # ViT-B/32, four clips of eight frames: two minutes of one core
     python bench/step.py --preset ViT-B/16 --clips 1
+    python bench/step.py --compile                     # and as torch.compile makes it: some minutes more
 
 The baseline has the same sizes and arithmetic: towers as OpenCLIP writes them (`nn.MultiheadAttention`, sequence first,
 a mask of numbers for the text), texts padded to 77 tokens, every weight's gradient, AdamW in a loop over parameters.
 Then, one after the other: our towers; texts as long as the batch's longest; AdamW fused; gains and biases alone
-trained; and bfloat16, which is no longer the same arithmetic. `predicted` is the ratio to the baseline by arithmetic
+trained; and bfloat16, which is no longer the same arithmetic. Apart from these, what `AdamW fused` becomes with
+activations computed twice to save their memory, and compiled. `predicted` is the ratio to the baseline by arithmetic
 alone (matrix products forward, for the inputs' and for the weights' gradients), where writing it otherwise, fusing
 AdamW or fewer bits buy nothing.
 
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compile", action="store_true", help="a step made by torch.compile too")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     config = EmotionClipConfig(model=VideoClipConfig.model_validate({"preset": args.preset}))
@@ -55,7 +58,10 @@ def main() -> None:
         "the same in bfloat16": Variant(
             written="mien", tokens=TOKENS, fused=True, train="gains_and_biases", bfloat16=True
         ),
+        "activations twice": Variant(written="mien", tokens=TOKENS, fused=True, train="all", checkpointing=True),
     }
+    if args.compile:
+        variants["compiled"] = Variant(written="mien", tokens=TOKENS, fused=True, train="all", compiled=True)
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(args.rounds):
         for name, variant in variants.items():  # one at a time: each holds weights, gradients and moments
@@ -82,6 +88,8 @@ class Variant:
     fused: bool
     train: str
     bfloat16: bool = False
+    checkpointing: bool = False
+    compiled: bool = False
 
 
 def time_step(step: Callable[[], object]) -> float:
@@ -93,7 +101,9 @@ def time_step(step: Callable[[], object]) -> float:
 
 def build_step(config: EmotionClipConfig, variant: Variant, *, clips: int) -> Callable[[], object]:
     torch.manual_seed(0)
-    method = config.build()
+    method = config.model_copy(update={"checkpointing": variant.checkpointing}).build()
+    if variant.compiled:
+        method.model.compile_towers()
     if variant.written == "torch":
         written_with_multihead_attention(method.model)
     optim = OptimConfig.model_validate({"preset": "paper", "train": variant.train})
@@ -174,7 +184,7 @@ class UsualBlock(nn.Module):
 
 def step_flops(config: VideoClipConfig, variant: Variant) -> float:
     """Of one clip: forward, and as much again for each of the inputs' and the weights' gradients."""
-    passes = 3 if variant.train == "all" else 2
+    passes = (3 if variant.train == "all" else 2) + variant.checkpointing
     video = video_forward_flops(config, num_frames=NUM_FRAMES)
     return passes * (video + text_forward_flops(config, length=variant.tokens))
 
