@@ -129,25 +129,32 @@ class PrepareBars:
 
 def show_prepared(report: Any, store: Any) -> None:
     """What `prepare` did, what it left out and why, what failed."""
-    done = f"{store}: {report.num_videos} videos ({report.num_new} worked on now)"
+    from mien.data.card import told_length
+
+    done = f"{store}: {counted(report.num_videos, 'video')} ({report.num_new} worked on now)"
     card = report.card
     if card is None:
         say(f"{done}; once all slices are done, the same command without --slice makes the index")
     else:
         say(
-            f"{done}, {card.num_clips} clips of {card.num_sentences} sentences, {60 * card.clip_hours:.1f} of "
-            f"{60 * card.hours:.1f} minutes; {report.num_skipped} things left out (listed in {store}/skipped.jsonl; "
-            f"numbers in {store}/card.md)"
+            f"{done}, {counted(card.num_clips, 'clip')} of {counted(card.num_sentences, 'sentence')}, "
+            f"{told_length(card.clip_hours)} of {told_length(card.hours)}; {counted(report.num_skipped, 'thing')} left "
+            f"out (listed in {store}/skipped.jsonl; numbers in {store}/card.md)"
         )
         for rule, count in card.left_out.items():
             if count:
-                say(f"  left out {count} sentences: {rule}", style="dim")
-        if card.num_duplicates:
-            say(f"  left out {card.num_duplicates} videos: they show the same as others", style="dim")
-        if card.num_videos_without_words:
-            say(f"  {card.num_videos_without_words} videos have no words, so make no clips", style="dim")
-    for video in report.excluded[:6]:
-        say(f"  excluded {escape(video.what)}: {escape(video.reason)}", style="dim")
+                say(f"  left out {counted(count, 'sentence')}: {rule}", style="dim")
+        for count, what in (
+            (card.num_duplicates, "left out of clips and numbers: the same is shown in another"),
+            (card.num_videos_without_words, "without words, so without clips"),
+            (card.num_videos_without_sidecar, "without a side-car, so without boxes"),
+        ):
+            if count:
+                say(f"  {counted(count, 'video')} {what}", style="dim")
+        if card.num_cut_off:
+            say(f"  [yellow]{counted(card.num_cut_off, 'video')} cut off[/]: kept as far as they decode")
+    for what in (*report.excluded[:6], *report.unused[:6]):
+        say(f"  left out {escape(what.what)}: {escape(what.reason)}", style="dim")
     show_failures(report.failed)
 
 

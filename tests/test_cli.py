@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,24 @@ def test_prepare_train_embed_classify_go_through_on_a_folder_of_videos(videos: P
     assert [set(m["scores"]) for m in moments] == [{"joy", "anger"}] * 3
     assert all(sum(m["scores"].values()) == pytest.approx(1) for m in moments)
     assert "00:00:04.000" in run(*words)
+
+
+def test_prepare_says_what_videos_lack_and_what_goes_with_none(videos: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(videos, tmp_path / "videos")
+    (folder / "room.wav").touch()
+    cut = folder / "cut.mp4"
+    write_video(cut, num_frames=64, options={"movflags": "faststart"}, codec="mjpeg", pix_fmt="yuvj420p")
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    (folder / "silent.boxes.csv").write_text("time_s,track,x0,y0,x1,y1\n0,0,1,2,33,44\n")
+    text = run("prepare", folder, "--out", tmp_path / "store", "--boxes", "sidecar", "--workers", 1)
+    for line in (
+        "4 videos (4 worked on now)",
+        "2 videos without words, so without clips",
+        "3 videos without a side-car, so without boxes",
+        "1 video cut off: kept as far as they decode",
+        "left out room.wav: sound without pictures",
+    ):
+        assert line in text
 
 
 def test_broken_file_is_listed_the_rest_is_embedded_and_the_status_is_one(videos: Path, tmp_path: Path) -> None:

@@ -36,6 +36,10 @@ class StoreCard(Config):
     """Stored pictures by the number of persons in them: "0", "1", …, "5+"."""
     num_tracks: int
     num_videos_without_words: int
+    num_cut_off: int = 0
+    """Videos of which only a part decoded; that is kept, and skipped.jsonl says how much it is."""
+    num_videos_without_sidecar: int = 0
+    """Videos whose boxes were to come from a side-car, and that have none."""
     num_failed: int = 0
     """Videos that could not be prepared, or shards not be read: skipped.jsonl says why."""
     num_excluded: int = 0
@@ -54,6 +58,11 @@ class StoreCard(Config):
     """The id of the model that made boxes, faces, punctuation, sentiment and recognised words (`asr`).
 
     Where videos were made by several, all, joined by ", ", that of the most videos first."""
+
+
+def told_length(hours: float) -> str:
+    """A length in the unit that suits it: 1.5 h, 12.0 min, 2.8 s."""
+    return f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:.1f} min" if 60 * hours >= 1 else f"{3600 * hours:.1f} s"
 
 
 def read_card(store: Path) -> StoreCard:

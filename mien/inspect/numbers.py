@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from mien.data.card import StoreCard
+from mien.data.card import StoreCard, told_length
 from mien.eval.report_tables import tag
 from mien.inspect.cards import emotion_colour
 from mien.inspect.sample import Survey
 from mien.types import EMOTIONS
 
+UNITS = {"h": "hours", "min": "minutes", "s": "seconds"}
 MOST_ROWS = 12
 """Bars of a chart; what comes after them is summed up in one row."""
 
@@ -31,6 +32,7 @@ def facts_of(found: Survey, card: StoreCard | None) -> list[tuple[str, str]]:
         ("clips", f"{card.num_clips:,}"),
         _length(card.clip_hours, "clips"),
         ("persons followed", f"{card.num_tracks:,}"),
+        *([("videos cut off", f"{card.num_cut_off:,}")] if card.num_cut_off else []),
         ("videos without words", f"{card.num_videos_without_words:,}"),
         ("duplicates left out", f"{card.num_duplicates:,}"),
         ("failed", f"{card.num_failed:,}"),
@@ -38,7 +40,8 @@ def facts_of(found: Survey, card: StoreCard | None) -> list[tuple[str, str]]:
 
 
 def _length(hours: float, what: str) -> tuple[str, str]:
-    return (f"hours of {what}", f"{hours:,.1f}") if hours >= 1 else (f"minutes of {what}", f"{60 * hours:.1f}")
+    number, unit = told_length(hours).split()
+    return f"{UNITS[unit]} of {what}", number
 
 
 def charts_of(found: Survey, card: StoreCard | None) -> str:

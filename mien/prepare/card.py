@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from mien.data.card import StoreCard
+from mien.data.card import StoreCard, told_length
 from mien.language.sentiment import softmax
 from mien.prepare.clips import MOST_PERSONS, RULES
 from mien.prepare.summary import VideoSummary
@@ -38,7 +38,8 @@ class CardMaker:
         """A video and the rows of the index that are its clips."""
         self.counts.update(
             videos=1, sentences=video.num_sentences, words=video.num_words, tracks=video.people.num_tracks,
-            wordless=int(video.num_words == 0), clips=len(clips),
+            wordless=int(video.num_words == 0), clips=len(clips), cut_off=int(video.is_cut_off),
+            without_sidecar=int(video.lacks_sidecar),
         )  # fmt: skip
         self.sums["seconds"] += video.seconds
         self.sums["speech_s"] += video.speech_s
@@ -82,6 +83,8 @@ class CardMaker:
             persons_per_frame={name: self.by["persons"][name] for name in persons if self.by["persons"][name]},
             num_tracks=self.counts["tracks"],
             num_videos_without_words=self.counts["wordless"],
+            num_cut_off=self.counts["cut_off"],
+            num_videos_without_sidecar=self.counts["without_sidecar"],
             **self.videos_left_out,
             languages=_falling(self.by["languages"]),
             words_from=_falling(self.by["words_from"]),
@@ -95,11 +98,13 @@ def card_page(card: StoreCard) -> str:
     """The card in Markdown."""
     numbers = {
         "videos": f"{card.num_videos:,}",
-        "pictures": _length(card.hours),
-        "clips": f"{card.num_clips:,} ({_length(card.clip_hours)})",
-        "sentences": f"{card.num_sentences:,} ({_length(card.speech_hours)}, {card.num_words:,} words)",
+        "pictures": told_length(card.hours),
+        "clips": f"{card.num_clips:,} ({told_length(card.clip_hours)})",
+        "sentences": f"{card.num_sentences:,} ({told_length(card.speech_hours)}, {card.num_words:,} words)",
         "persons followed": f"{card.num_tracks:,}",
         "videos without words": f"{card.num_videos_without_words:,}",
+        "videos cut off: kept as far as they decode": f"{card.num_cut_off:,}",
+        "videos without the side-car their boxes were to come from": f"{card.num_videos_without_sidecar:,}",
         "videos left out: copies of others": f"{card.num_duplicates:,}",
         "videos left out: excluded": f"{card.num_excluded:,}",
         "videos left out: failed": f"{card.num_failed:,}",
@@ -139,10 +144,6 @@ def _table(header: tuple[str, ...], rows: Mapping[str, object]) -> str:
         cell = " ".join(name.split()).replace("|", "\\|")  # sources and licences are named by others
         lines.append(f"{cell} | {value:,}" if isinstance(value, int) else f"{cell} | {value}")
     return "\n".join(f"| {line} |" for line in lines)
-
-
-def _length(hours: float) -> str:
-    return f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
 def _hours(seconds: float) -> float:

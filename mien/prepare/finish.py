@@ -54,6 +54,7 @@ def finish_store(
     keep_duplicates: bool,
     failed: Sequence[Skipped] = (),
     excluded: Sequence[Skipped] = (),
+    unused: Sequence[Skipped] = (),
     on_done: OnDone = lambda done, total: None,
 ) -> Finished:
     """Write `index.parquet`, `skipped.jsonl`, `card.json` and `card.md` of the videos `names`, all of them prepared.
@@ -65,7 +66,9 @@ def finish_store(
         clips = _Clips(out, Path(scratch))
         made = [clips.describe(name) for name in names]
         copies = {} if keep_duplicates else _duplicates(made)
-        lines = [asdict(s) | {"failed": True} for s in failed] + [asdict(s) for s in (*excluded, *copies.values())]
+        lines = [asdict(s) | {"failed": True} for s in failed] + [
+            asdict(s) for s in (*excluded, *unused, *copies.values())
+        ]
         card = CardMaker(num_duplicates=len(copies), num_failed=len(failed), num_excluded=len(excluded))
         inputs = hashlib.sha256(repr([(m.name, m.mark) for m in made if m.name not in copies]).encode()).hexdigest()
         made_index = {"format": FORMAT, "inputs": {"videos": inputs}}

@@ -60,7 +60,12 @@ def make_frames(
 def missing_part(reader: FrameReader, *, video: str) -> Skipped | None:
     """What of a video did not decode, by its header."""
     info = reader.info
-    decoded_s = info.num_frames / info.fps
-    if info.source_duration_s - decoded_s <= LEAST_MISSING_S:
+    if not is_cut_off(info):
         return None
+    decoded_s = info.num_frames / info.fps
     return Skipped(what=video, reason=f"{CUT_OFF} {decoded_s:.1f} of {info.source_duration_s:.1f} s")
+
+
+def is_cut_off(info: VideoInfo) -> bool:
+    """Whether less of a video decoded than its header tells of."""
+    return info.source_duration_s - info.num_frames / info.fps > LEAST_MISSING_S

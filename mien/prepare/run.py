@@ -59,7 +59,8 @@ class Engine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrepareReport:
-    """What `prepare` did. `failed` should set the exit status; `excluded` are videos on a list.
+    """What `prepare` did. `failed` should set the exit status; `excluded` are videos on a list, `unused` files
+    that are none.
 
     `card` is of the whole store, None after one slice: the index is made when all are there. `num_skipped` is the
     number of lines in `skipped.jsonl`, which tells everything that was left out, and why.
@@ -69,6 +70,7 @@ class PrepareReport:
     num_new: int
     failed: tuple[Skipped, ...]
     excluded: tuple[Skipped, ...]
+    unused: tuple[Skipped, ...]
     card: StoreCard | None
     num_skipped: int
 
@@ -116,6 +118,7 @@ def prepare(
             keep_duplicates=settings.keep_duplicates,
             failed=failed,
             excluded=excluded_now,
+            unused=found.sound,
             on_done=lambda done, total: on_progress("all videos", "index", done / total),
         )
     return PrepareReport(
@@ -123,6 +126,7 @@ def prepare(
         num_new=sum(bool(video.stages_run) for video in done if not video.failure),
         failed=failed,
         excluded=excluded_now,
+        unused=tuple(found.sound),
         card=finished.card if finished else None,
         num_skipped=finished.num_skipped if finished else 0,
     )

@@ -205,6 +205,7 @@ class Stages:
                 clips=clips,
                 unfit=unfit,
                 people=count_people(boxes, num_frames=len(self.reader), min_score=settings.min_box_score),
+                lacks_sidecar=self._lacks_sidecar,
                 origin=self.origin,
                 language=_known(words["language"], self.origin.language),
                 words_from=words["words_from"],
@@ -216,6 +217,10 @@ class Stages:
             write_clips(self.folder / CLIPS_FILE, clips, made_with=wanted | about)
 
         return Stage(name="clips", file=CLIPS_FILE, wanted=wanted, make=make)
+
+    @property
+    def _lacks_sidecar(self) -> bool:
+        return self.settings.boxes.source == "sidecar" and self.sidecar is None
 
     def _models(self) -> dict[str, str]:
         words = self.sentences.wanted["settings"]
@@ -237,7 +242,7 @@ class Stages:
             skipped.append(missing)
         if self.subtitles is None and not self.settings.words.asr:
             skipped.append(Skipped(what=name, reason="no subtitles beside it: it makes no clips"))
-        if self.settings.boxes.source == "sidecar" and self.sidecar is None:
+        if self._lacks_sidecar:
             skipped.append(Skipped(what=name, reason=f"no '{self.video.stem}{SUFFIX}' beside it: it has no boxes"))
         return skipped + [Skipped(what=f"{name}: {line['what']}", reason=line["reason"]) for line in unread]
 

@@ -10,6 +10,7 @@ from jaxtyping import UInt64
 
 from mien.config import Config
 from mien.prepare.clips import RULES, PeopleCount, Unfit
+from mien.prepare.frames import is_cut_off
 from mien.prepare.origin import Origin
 from mien.types import Clip, Sentence, VideoInfo
 
@@ -21,6 +22,10 @@ class VideoSummary(Config):
     seconds: float
     num_pixels: int
     """Of a picture of the source."""
+    is_cut_off: bool = False
+    """Whether only a part of it decoded."""
+    lacks_sidecar: bool = False
+    """Whether its boxes were to come from a side-car, and there is none."""
     num_sentences: int
     num_words: int
     speech_s: float
@@ -46,6 +51,7 @@ def summarise(
     clips: Sequence[Clip],
     unfit: Sequence[Unfit],
     people: PeopleCount,
+    lacks_sidecar: bool = False,
     origin: Origin,
     language: str,
     words_from: str,
@@ -58,6 +64,8 @@ def summarise(
         num_frames=info.num_frames,
         seconds=info.num_frames / info.fps,
         num_pixels=info.source_width * info.source_height,
+        is_cut_off=is_cut_off(info),
+        lacks_sidecar=lacks_sidecar,
         num_sentences=len(sentences),
         num_words=sum(len(s.text.split()) for s in sentences),
         speech_s=sum(s.end_s - s.start_s for s in sentences),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mien.media.video import IMAGE_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 from mien.prepare.places import Place, PlacedFile
 from mien.types import MienError, Skipped
 
@@ -68,6 +68,8 @@ class FoundVideos:
     videos: list[NamedVideo]
     ambiguous: list[Skipped]
     excluded: list[Skipped]
+    sound: list[Skipped]
+    """Files of sound that go with no video."""
 
 
 def find_videos(where: str | Path | Place, *, images: bool = False, excluded: Sequence[str] = ()) -> FoundVideos:
@@ -75,7 +77,8 @@ def find_videos(where: str | Path | Place, *, images: bool = False, excluded: Se
 
     `excluded` names lists of ids (see `excluded_ids`); a video whose file is named by one is left out.
     """
-    place, files = _list(where if isinstance(where, Place) else Place.of(where))
+    asked = where if isinstance(where, Place) else Place.of(where)
+    place, files = _list(asked)
     suffixes = VIDEO_SUFFIXES | (IMAGE_SUFFIXES if images else frozenset())
     by_name: dict[str, list[PlacedFile]] = defaultdict(list)
     for file in files:
@@ -86,11 +89,12 @@ def find_videos(where: str | Path | Place, *, images: bool = False, excluded: Se
         raise MienError(f"{where} holds no {kinds}: looked for {', '.join(sorted(suffixes))}")
     beside = _beside(files, by_name)
     ids = excluded_ids(excluded)
-    found = FoundVideos(videos=[], ambiguous=[], excluded=[])
+    found = FoundVideos(
+        videos=[], ambiguous=[], excluded=[], sound=_sound_alone(files, beside) if place == asked else []
+    )
     for name, named in sorted(by_name.items()):
         if not name.isprintable() and not _is_utf8(name):
-            shown = name.encode("utf-8", "backslashreplace").decode()
-            found.ambiguous.append(Skipped(what=shown, reason="its name is not UTF-8; rename it"))
+            found.ambiguous.append(Skipped(what=_shown(name), reason="its name is not UTF-8; rename it"))
         elif len(named) > 1:
             files_named = " and ".join(sorted(PurePosixPath(file.name).name for file in named))
             reason = f"{files_named} would both be video {name!r}; rename or remove all but one"
@@ -105,6 +109,19 @@ def find_videos(where: str | Path | Place, *, images: bool = False, excluded: Se
                 )
             )
     return found
+
+
+def _sound_alone(files: Iterable[PlacedFile], beside: dict[str, list[str]]) -> list[Skipped]:
+    """The files of sound that lie beside no video of their name."""
+    known = {name for names in beside.values() for name in names}
+    sound = {f.name for f in files if PurePosixPath(f.name).suffix.lower() in SOUND_SUFFIXES}
+    reason = "sound without pictures: it is no video, and goes with none by its name"
+    return [Skipped(what=_shown(name), reason=reason) for name in sorted(sound - known)]
+
+
+def _shown(name: str) -> str:
+    """A file's name as it can be written down, whatever its bytes are."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_utf8(name: str) -> bool:

@@ -62,7 +62,7 @@ def test_a_store_without_clips_has_a_card_too() -> None:
     card = CardMaker().card()
     assert (card.num_videos, card.num_clips, sum(card.emotions.values())) == (0, 0, 0)
     assert set(card.mean_emotions.values()) == {0.0}
-    assert "| clips | 0 (0.0 min) |" in card_page(card)
+    assert "| clips | 0 (0.0 s) |" in card_page(card)
 
 
 def test_names_of_others_stay_in_their_cell_of_the_page() -> None:

@@ -256,6 +256,8 @@ def test_truncated_video_keeps_what_decodes_and_says_so(tmp_path: Path) -> None:
         listed = (tmp_path / "store" / "skipped.jsonl").read_text()
         assert "decoded only" in listed
         assert "of 5.0 s" in listed
+        assert report.card is not None
+        assert report.card.num_cut_off == 1
     assert 0 < len(Store(tmp_path / "store").frames("a")) < 32
 
 

@@ -31,6 +31,13 @@ def test_a_single_file_will_do(tmp_path: Path) -> None:
     assert [video.name for video in find_videos(tmp_path / "b.mp4").videos] == ["b"]
 
 
+def test_sound_that_goes_with_no_video_is_listed(tmp_path: Path) -> None:
+    make(tmp_path, "a.mp4", "a.wav", "b/audio.MP3", "ab.flac", ".c.wav")
+    (tmp_path / "caf\udce9.wav").touch()
+    assert [each.what for each in find_videos(tmp_path).sound] == ["ab.flac", "b/audio.MP3", "caf\\udce9.wav"]
+    assert find_videos(tmp_path / "a.mp4").sound == []
+
+
 def test_two_files_of_one_name_are_both_left_out(tmp_path: Path) -> None:
     found = find_videos(make(tmp_path, "a.mp4", "a.mkv", "b.mp4"))
     assert [video.name for video in found.videos] == ["b"]
