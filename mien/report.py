@@ -54,6 +54,8 @@ class ReportInputs:
 def report(inputs: ReportInputs, out: Path) -> ReportContent:
     """Writes the self-contained page `out` about a run, and returns what is on it."""
     config = load_config(RunConfig, inputs.run / "config.yaml")
+    if not (inputs.run / "config.yaml").is_file():
+        raise MienError(f"{inputs.run} is not the folder of a run: no config.yaml in it; `mien train` writes one")
     if out.is_dir():
         raise MienError(f"{out} is a folder; name the page to write, say {out}/report.html")
     if inputs.models and not inputs.root:

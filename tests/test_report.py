@@ -52,6 +52,6 @@ def test_run_that_goes_on_or_whose_store_is_gone_shows_its_curves(run: Path, tmp
 
 
 def test_what_a_report_cannot_do_without_is_named(run: Path, tmp_path: Path) -> None:
-    assert "no config file at" in report(tmp_path, status=1)
+    assert "is not the folder of a run: no config.yaml in it" in report(tmp_path, status=1)
     assert "no results in" in report(run, "--results", tmp_path, status=1)
     assert "needs --root" in report(run, "--untrained", run / "model", status=1)
