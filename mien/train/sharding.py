@@ -80,7 +80,7 @@ def full_weights(module: nn.Module) -> dict[str, Tensor]:
 def save_shards(folder: Path, method: Method, optimizer: torch.optim.Optimizer) -> None:
     """Writes weights and optimiser state into `folder`, each process its own share. All must call this together.
 
-    Raises MienError on every process if one of them could not write.
+    Raises MienError on every process, and leaves nothing of `folder`, if one of them could not write.
     """
     if distributed.is_main():
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed here
@@ -88,7 +88,9 @@ def save_shards(folder: Path, method: Method, optimizer: torch.optim.Optimizer) 
     try:
         dcp.save(_state(method, optimizer), checkpoint_id=folder)
     except dcp.CheckpointException as error:
-        raise MienError(f"could not write {folder}: {error}") from error
+        if distributed.is_main():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise MienError(f"could not write {folder} ({_reasons(error)}); the checkpoint before is unchanged") from error
 
 
 def load_shards(folder: Path, method: Method, optimizer: torch.optim.Optimizer) -> None:
@@ -98,7 +100,7 @@ def load_shards(folder: Path, method: Method, optimizer: torch.optim.Optimizer) 
         dcp.load(state, checkpoint_id=folder)
     except dcp.CheckpointException as error:
         raise MienError(
-            f"{folder} cannot be read ({error}); remove the checkpoint to fall back on an earlier one"
+            f"{folder} cannot be read ({_reasons(error)}); remove the checkpoint to fall back on an earlier one"
         ) from error
     set_state_dict(method, optimizer, model_state_dict=state["method"], optim_state_dict=state["optimizer"])
 
@@ -106,3 +108,8 @@ def load_shards(folder: Path, method: Method, optimizer: torch.optim.Optimizer) 
 def _state(method: Method, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     weights, optimizer_state = get_state_dict(method, optimizer)
     return {"method": weights, "optimizer": optimizer_state}
+
+
+def _reasons(error: dcp.CheckpointException) -> str:
+    """What failed on which process; the error's own text is a traceback of each."""
+    return "; ".join(f"process {rank}: {reason}" for rank, (reason, _) in error.failures.items())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -107,6 +110,42 @@ def test_sharded_run_resumes_bitwise_under_as_many_processes(store: Path, tmp_pa
     start(train, settings, tmp_path / "cut", world_size=2)
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     assert_same_weights(tmp_path / "cut", tmp_path / "whole")
+
+
+def train_until_it_dies(settings: RunConfig, run: Path, *, room: int | None = None) -> None:
+    """Trains, process 1 writing files of at most `room` bytes; what it died of goes beside the run."""
+    rank = os.environ["RANK"]
+    if room is not None and rank == "1":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    died = ""
+    try:
+        train(settings, run)
+    except MienError as error:
+        died = str(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    run.with_name(f"died-{rank}").write_text(died, encoding="utf-8")
+
+
+def died_of(run: Path) -> list[str]:
+    return [run.with_name(f"died-{rank}").read_text(encoding="utf-8") for rank in range(2)]
+
+
+def test_shard_that_cannot_be_written_leaves_the_checkpoint_before(store: Path, tmp_path: Path) -> None:
+    settings, run = config(store, fsdp=True), tmp_path / "run"
+    start(interrupt_at, 2, settings, run, world_size=2)
+    start(functools.partial(train_until_it_dies, room=1_000), settings, run, world_size=2)
+    for message in died_of(run):
+        assert re.fullmatch(r"could not write \S+ \(process 1: .*File too large.*\); the checkpoint before.*", message)
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000002"]
+
+
+def test_damaged_shards_are_named_with_the_remedy(store: Path, tmp_path: Path) -> None:
+    settings, run = config(store, fsdp=True), tmp_path / "run"
+    start(interrupt_at, 2, settings, run, world_size=2)
+    (run / "checkpoints" / "step-00000002" / "shards" / "__1_0.distcp").unlink()
+    start(train_until_it_dies, settings, run, world_size=2)
+    for message in died_of(run):
+        assert re.fullmatch(r"\S+shards cannot be read \(process \d: .*__1_0.*\); remove the checkpoint .*", message)
 
 
 def keep_a_share(folder: Path) -> None:
