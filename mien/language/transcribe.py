@@ -6,35 +6,23 @@ By faster-whisper (extra `asr`), with a model of the CTranslate2 format. Only a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
-from jaxtyping import Float32, Int16
-
 from mien.file_digest import sha256_of
 from mien.hub_fetch import fetching
-from mien.types import Caption, MienError, Word
-
-SAMPLE_RATE = 16_000
-"""Of the sound that Whisper hears, in Hz."""
-
-MAX_LATE_S = 3600.0
-"""Sound that begins later than this after the start of its file does not belong there: its time stamps are broken."""
-
-
-class NoSoundError(MienError):
-    """There is nothing to hear; nothing else need be wrong with the video."""
+from mien.media.sound import SAMPLE_RATE, sound_pieces
+from mien.types import UNKNOWN, Caption, MienError, Word
 
 
 def transcribe(
     video: Path, *, model: str | SpeechRecogniser, language: str | None = None, vad: bool = True
 ) -> tuple[list[Caption], str]:
-    """What is said in `video`, and the language it is in (`en`), recognised from its first half minute unless given.
+    """What is said in `video`, and the language it is in (`en`).
+
+    It is recognised piece by piece (`mien.media.sound`), so that memory does not grow with the video. A language that
+    is not given is recognised from the first half minute of the first piece in which something is said, and kept; it is
+    UNKNOWN where nothing is.
 
     `model` is a folder, a size (`small`), a hub id (`OWNER/NAME@REVISION`), or a recogniser made of one: make that
     once for many videos. A caption is a stretch of speech; its words have times of their own, in seconds from the
@@ -76,86 +64,42 @@ class SpeechRecogniser:
         language = re.split("[-_]", language)[0].lower() if language else None  # "en-GB" is "en" to Whisper
         if language is not None and language not in known:
             raise MienError(f"{self.id} does not know the language {language!r}; it knows {', '.join(known)}")
-        sound = read_sound(video)
-        segments, info = self._whisper.transcribe(
-            sound,
-            language=language,
-            word_timestamps=True,
-            vad_filter=vad,
-            temperature=0.0,  # above, words are drawn at random: the same video would not give the same ones
-            condition_on_previous_text=False,  # without drawing, it would not get out of a repetition
-        )
-        return _captions(segments, duration_s=len(sound) / SAMPLE_RATE), info.language
+        captions: list[Caption] = []
+        num_heard = 0
+        for sound in sound_pieces(video):
+            start_s, end_s = num_heard / SAMPLE_RATE, (num_heard + len(sound)) / SAMPLE_RATE
+            num_heard += len(sound)
+            if not sound.any():
+                continue
+            segments, info = self._whisper.transcribe(
+                sound,
+                language=language,
+                word_timestamps=True,
+                vad_filter=vad,
+                temperature=0.0,  # above, words are drawn at random: the same video would not give the same ones
+                condition_on_previous_text=False,  # without drawing, it would not get out of a repetition
+            )
+            said = _captions(segments, start_s=start_s, end_s=end_s)
+            captions += said
+            if said:
+                language = info.language
+        return captions, language or UNKNOWN
 
 
-def read_sound(path: Path) -> Float32[np.ndarray, "n"]:
-    """The first audio track of a file, mono, at SAMPLE_RATE, in [-1, 1], from the start of the file on.
+def _captions(segments: Any, *, start_s: float, end_s: float) -> list[Caption]:
+    """A caption a stretch of speech in a piece that lies there in the video, from whose start `segments` are timed.
 
-    A track that begins later is preceded by silence; broken packets are passed over. Raises MienError where the file
-    cannot be read or its sound begins more than `MAX_LATE_S` late, and NoSoundError where there is no track, or none
-    of it can be decoded.
+    Times are made to follow each other and to stay within the piece, as Whisper's may not quite.
     """
-    if not path.is_file():
-        raise MienError(f"no video at {path}")
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        raise MienError(f"{path} cannot be read ({error.strerror}): fetch it again, or remove it") from error
-    with container:
-        if not container.streams.audio:
-            raise NoSoundError(f"{path} has no sound to recognise speech in; give it subtitles")
-        pieces = _decoded(path, container)
-    if not any(piece.any() for piece in pieces):
-        raise NoSoundError(f"{path}: its audio track is empty or silent; give it subtitles")
-    return np.concatenate(pieces).astype(np.float32) / 32768
-
-
-def _decoded(path: Path, container: Any) -> list[Int16[np.ndarray, "_"]]:
-    """Pieces of the first audio track, one after the other from the start of the file; none where it is empty."""
-    frames = _frames(container, container.streams.audio[0])
-    first = next(frames, None)
-    if first is None:
-        return []
-    origin_s = (container.start_time or 0) / av.time_base
-    late_s = 0.0 if first.pts is None else max(0.0, float(first.pts * first.time_base) - origin_s)
-    if late_s > MAX_LATE_S:
-        raise MienError(
-            f"{path}: its sound begins {late_s:.0f} s after the file, so its times are broken; fetch it again, "
-            "or remove it"
-        )
-    return [np.zeros(round(late_s * SAMPLE_RATE), dtype=np.int16), *_mono(chain([first], frames))]
-
-
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    packets = container.demux(stream)
-    is_end = False
-    while not is_end:
-        with suppress(av.error.FFmpegError):  # a broken packet, or the file ends in the middle of something
-            packet = next(packets, None)
-            is_end = packet is None
-            yield from stream.decode(packet)  # None: what the decoder still holds
-
-
-def _mono(frames: Iterable[Any]) -> Iterator[Int16[np.ndarray, "_"]]:
-    """The sound of `frames`, whose rate and channels may change midway, as in broadcasts."""
-    for _, alike in groupby(frames, key=lambda frame: (frame.format.name, frame.layout.name, frame.sample_rate)):
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)  # floats would add up above 1
-        for frame in chain(alike, [None]):  # None: what the resampler still holds
-            for resampled in resampler.resample(frame):
-                yield resampled.to_ndarray()[0]
-
-
-def _captions(segments: Any, *, duration_s: float) -> list[Caption]:
-    """A caption a stretch of speech; times are made to follow each other, as Whisper's may not quite."""
     captions = []
-    last_s = 0.0
+    last_s = start_s
     for segment in segments:
         words = []
         for word in segment.words or []:
-            start_s = min(max(float(word.start), last_s), duration_s)
-            last_s = min(max(float(word.end), start_s), duration_s)
+            word_start_s = min(max(start_s + float(word.start), last_s), end_s)
+            last_s = min(max(start_s + float(word.end), word_start_s), end_s)
             if word.word.strip():
-                words.append(Word(start_s=start_s, end_s=last_s, text=word.word.strip()))
+                words.append(Word(start_s=word_start_s, end_s=last_s, text=word.word.strip()))
         if words:
             text = " ".join(word.text for word in words)
             captions.append(Caption(start_s=words[0].start_s, end_s=words[-1].end_s, text=text, words=tuple(words)))

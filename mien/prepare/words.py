@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mien.language.subtitles import SubtitleFile, read_captions
-from mien.language.transcribe import NoSoundError, SpeechRecogniser
+from mien.language.transcribe import SpeechRecogniser
+from mien.media.sound import NoSoundError
 from mien.prepare.videos import VideoFiles
 from mien.types import UNKNOWN, Caption, Skipped
 

@@ -6,20 +6,24 @@ import os
 import re
 import shutil
 import sys
-from fractions import Fraction
+import tracemalloc
+import wave
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-import av
 import numpy as np
 import pytest
 import torch
-from made_videos import write_video
+from jaxtyping import Float32, Int16
+from made_sounds import write_sound
 
-from mien.language.transcribe import SAMPLE_RATE, SpeechRecogniser, _captions, read_sound, transcribe
-from mien.types import Caption, MienError
+from mien.language.transcribe import SpeechRecogniser, _captions, transcribe
+from mien.media.sound import SAMPLE_RATE, sound_pieces
+from mien.types import UNKNOWN, Caption, MienError
 
 ctranslate2 = pytest.importorskip("ctranslate2", reason="needs the extra asr")
+feature_extractor = pytest.importorskip("faster_whisper.feature_extractor")
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers", reason="needs the extra hf, to build a Whisper")
 
@@ -30,38 +34,6 @@ MARKS = (
 NUM_TIMES = 1501
 MULTILINGUAL_VOCABULARY = 51_865
 """A smaller vocabulary, or one without an empty token, is taken for an English model's."""
-
-
-def write_sound(
-    path: Path,
-    *,
-    seconds: float = 3.0,
-    amplitude: float = 0.5,
-    rate: int = 44_100,
-    start_s: float = 0.0,
-    with_video: bool = False,
-) -> Path:
-    """A file with a stereo tone, 440 Hz in both channels; with grey pictures from 0 s on where asked for."""
-    samples = np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate).astype(np.float32) * amplitude
-    with av.open(str(path), "w") as container:
-        if with_video:
-            pictures = container.add_stream("libx264", rate=8)
-            pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-        sound = container.add_stream("pcm_s16le" if path.suffix in (".wav", ".mkv") else "aac", rate=rate)
-        sound.layout = "stereo"
-        if with_video:
-            for k in range(round((start_s + seconds) * 8)):
-                frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 100, np.uint8), "rgb24")
-                frame.pts, frame.time_base = k, Fraction(1, 8)
-                container.mux(pictures.encode(frame))
-            container.mux(pictures.encode())
-        stereo = np.stack([samples, samples])
-        for first in range(0, stereo.shape[1], 1024):
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(stereo[:, first : first + 1024]), "fltp", "stereo")
-            frame.sample_rate, frame.pts, frame.time_base = rate, first + round(start_s * rate), Fraction(1, rate)
-            container.mux(sound.encode(frame))
-        container.mux(sound.encode())
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +106,8 @@ def test_words_of_a_video_have_times_within_it(recogniser: SpeechRecogniser, tmp
     assert transcribe(video, model=recogniser, language="de", vad=False)[1] == "de"
 
 
-def test_a_tone_is_no_voice(recogniser: SpeechRecogniser, tmp_path: Path) -> None:
-    assert transcribe(write_sound(tmp_path / "tone.wav"), model=recogniser)[0] == []
+def test_a_tone_is_no_voice_and_has_no_language(recogniser: SpeechRecogniser, tmp_path: Path) -> None:
+    assert transcribe(write_sound(tmp_path / "tone.wav"), model=recogniser) == ([], UNKNOWN)
 
 
 def test_id_names_the_folder_and_its_weights(
@@ -149,61 +121,117 @@ def test_id_names_the_folder_and_its_weights(
     assert SpeechRecogniser.load(str(other)).id != recogniser.id
 
 
+class Counter:
+    """A recogniser to which every stretch of loud samples is a word, whose text is the first of them."""
+
+    supported_languages = ("en", "de")
+
+    def __init__(self) -> None:
+        self.told: list[str | None] = []
+
+    def transcribe(self, sound: Float32[np.ndarray, "n"], *, language: str | None, **_: object) -> tuple[Any, Any]:
+        self.told.append(language)
+        edges = np.flatnonzero(np.diff(np.abs(sound) > 0.1, prepend=False, append=False)).reshape(-1, 2)
+        words = [
+            SimpleNamespace(start=a / SAMPLE_RATE, end=b / SAMPLE_RATE, word=f" {sound[a] * 32768:.0f}")
+            for a, b in edges
+        ]
+        return [SimpleNamespace(words=words)], SimpleNamespace(language=language or "de")
+
+
+def write_words(path: Path, *, starts_s: list[float], seconds: float) -> Path:
+    """A word of 0.8 s from each start on, whose samples are all 5000 and its number."""
+    sound = np.zeros(round(seconds * SAMPLE_RATE), dtype=np.int16)
+    for k, start_s in enumerate(starts_s):
+        first = round(start_s * SAMPLE_RATE)
+        sound[first : first + round(0.8 * SAMPLE_RATE)] = 5000 + k
+    return write_wave(path, sound)
+
+
+def write_wave(path: Path, sound: Int16[np.ndarray, "n"]) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        file.writeframes(sound.astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture
+def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.media.sound.PIECE_S", 8.0)
+    monkeypatch.setattr("mien.media.sound.LOOK_BACK_S", 3.0)
+
+
+@pytest.mark.usefixtures("short_pieces")
+def test_no_word_is_cut_lost_or_doubled_where_pieces_meet(tmp_path: Path) -> None:
+    starts_s = [0.5 + 1.7 * k for k in range(20)]  # 0.9 s between words
+    counter = Counter()
+    video = write_words(tmp_path / "words.wav", starts_s=starts_s, seconds=35.0)
+    captions, _ = SpeechRecogniser(counter, id="counter").transcribe(video)
+    assert len(counter.told) >= 5
+    words = [word for caption in captions for word in caption.words]
+    assert [word.text for word in words] == [str(5000 + k) for k in range(20)]
+    assert [word.start_s for word in words] == pytest.approx(starts_s, abs=1e-4)
+    assert [word.end_s for word in words] == pytest.approx([s + 0.8 for s in starts_s], abs=1e-4)
+
+
+@pytest.mark.usefixtures("short_pieces")
+def test_language_is_that_of_the_first_piece_in_which_something_is_said(tmp_path: Path) -> None:
+    counter = Counter()
+    video = write_words(tmp_path / "words.wav", starts_s=[20.0, 26.0, 32.0], seconds=35.0)
+    assert SpeechRecogniser(counter, id="counter").transcribe(video)[1] == "de"
+    assert counter.told[0] is None
+    assert set(counter.told[1:]) == {"de"}  # and silent pieces are not listened to
+    counter = Counter()
+    assert SpeechRecogniser(counter, id="counter").transcribe(video, language="en-GB")[1] == "en"
+    assert set(counter.told) == {"en"}
+
+
+@pytest.mark.usefixtures("short_pieces")
+def test_words_of_a_video_are_those_of_its_pieces(recogniser: SpeechRecogniser, tmp_path: Path) -> None:
+    video = write_words(tmp_path / "words.wav", starts_s=[1.0, 4.0, 9.0], seconds=12.0)
+    captions, _ = recogniser.transcribe(video, language="de", vad=False)
+    require_times_in_order(captions, duration_s=12.0)
+    expected, start_s = list[tuple[str, float, float]](), 0.0
+    for k, sound in enumerate(sound_pieces(video)):
+        piece = write_wave(tmp_path / f"{k}.wav", (sound * 32768).astype(np.int16))
+        alone, _ = recogniser.transcribe(piece, language="de", vad=False)
+        expected += [(w.text, w.start_s + start_s, w.end_s + start_s) for c in alone for w in c.words]
+        start_s += len(sound) / SAMPLE_RATE
+    words = [word for caption in captions for word in caption.words]
+    assert words[0].end_s < 6 < words[-1].start_s  # both pieces have some
+    assert [word.text for word in words] == [text for text, _, _ in expected]
+    times = [(word.start_s, word.end_s) for word in words]
+    np.testing.assert_allclose(times, [(start, end) for _, start, end in expected], atol=1e-6)
+
+
+class Spectrum(Counter):
+    """A recogniser that computes the spectrum, which is what takes the memory, and hears nothing."""
+
+    def transcribe(self, sound: Float32[np.ndarray, "n"], **_: object) -> tuple[Any, Any]:
+        feature_extractor.FeatureExtractor()(sound)
+        return [], SimpleNamespace(language="en")
+
+
+def test_memory_does_not_grow_with_the_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.media.sound.PIECE_S", 60.0)
+    noise = np.random.default_rng(0).integers(-500, 500, 300 * SAMPLE_RATE).astype(np.int16)
+    peaks = []
+    for seconds in (60, 300):
+        video = write_wave(tmp_path / f"{seconds}.wav", noise[: seconds * SAMPLE_RATE])
+        tracemalloc.start()
+        SpeechRecogniser(Spectrum(), id="spectrum").transcribe(video)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] > 50e6
+    assert peaks[1] < 1.1 * peaks[0]
+
+
 def test_times_that_run_backwards_are_put_in_order() -> None:
     words = [
         SimpleNamespace(start=a, end=b, word=w) for a, b, w in [(1.0, 2.0, " so"), (1.5, 1.2, " it"), (2, 9, " is")]
     ]
-    (caption,) = _captions([SimpleNamespace(words=words), SimpleNamespace(words=None)], duration_s=4.0)
+    (caption,) = _captions([SimpleNamespace(words=words), SimpleNamespace(words=None)], start_s=0.0, end_s=4.0)
     assert [(w.start_s, w.end_s, w.text) for w in caption.words] == [(1, 2, "so"), (2, 2, "it"), (2, 4, "is")]
-
-
-@pytest.mark.parametrize("name", ["tone.wav", "tone.mp4", "tone.mkv"])
-def test_sound_is_mono_and_as_long_and_high_as_in_the_file(tmp_path: Path, name: str) -> None:
-    sound = read_sound(write_sound(tmp_path / name, seconds=2.0))
-    assert len(sound) / SAMPLE_RATE == pytest.approx(2.0, abs=0.1)
-    spectrum = np.abs(np.fft.rfft(sound))
-    assert spectrum.argmax() * SAMPLE_RATE / len(sound) == pytest.approx(440, abs=1)
-    assert np.abs(sound).max() == pytest.approx(0.5, abs=0.1)
-
-
-def test_sound_that_begins_late_is_preceded_by_silence(tmp_path: Path) -> None:
-    sound = read_sound(write_sound(tmp_path / "late.mkv", seconds=1.0, start_s=1.5, with_video=True))
-    assert len(sound) / SAMPLE_RATE == pytest.approx(2.5, abs=0.01)
-    assert np.flatnonzero(np.abs(sound) > 0.1)[0] / SAMPLE_RATE == pytest.approx(1.5, abs=0.01)
-
-
-def test_sound_that_begins_absurdly_late_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mien.language.transcribe.MAX_LATE_S", 1.0)
-    late = write_sound(tmp_path / "late.mkv", seconds=1.0, start_s=1.5, with_video=True)
-    with pytest.raises(MienError, match=r"late\.mkv: its sound begins 2 s after the file"):
-        read_sound(late)
-
-
-def test_sound_whose_rate_changes_midway_is_read_to_its_end(tmp_path: Path) -> None:
-    parts = [write_sound(tmp_path / f"{rate}.aac", seconds=1.0, rate=rate) for rate in (44_100, 22_050)]
-    (tmp_path / "both.aac").write_bytes(b"".join(part.read_bytes() for part in parts))
-    sound = read_sound(tmp_path / "both.aac")
-    assert len(sound) / SAMPLE_RATE == pytest.approx(2.0, abs=0.2)
-    last_second = np.abs(np.fft.rfft(sound[-SAMPLE_RATE:]))
-    assert last_second.argmax() == pytest.approx(440, abs=2)
-
-
-def test_sound_of_a_file_that_breaks_off_is_kept(tmp_path: Path) -> None:
-    path = write_sound(tmp_path / "tone.wav", seconds=2.0)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 + 1])
-    assert len(read_sound(path)) / SAMPLE_RATE == pytest.approx(1.0, abs=0.1)
-
-
-def test_file_without_sound_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MienError, match=r"no video at .*missing\.mp4"):
-        read_sound(tmp_path / "missing.mp4")
-    with pytest.raises(MienError, match=r"mute\.mp4 has no sound"):
-        read_sound(write_video(tmp_path / "mute.mp4"))
-    with pytest.raises(MienError, match=r"mute\.wav: its audio track is empty or silent"):
-        read_sound(write_sound(tmp_path / "mute.wav", amplitude=0.0))
-    (tmp_path / "text.mp4").write_text("not this")
-    with pytest.raises(MienError, match=r"text\.mp4 cannot be read"):
-        read_sound(tmp_path / "text.mp4")
 
 
 def test_language_that_the_model_does_not_know_is_named(recogniser: SpeechRecogniser, tmp_path: Path) -> None:
