@@ -13,6 +13,7 @@ from tiny import CONFIG, part_of, random_batch
 from torch.nn.parallel import DistributedDataParallel
 
 from mien import distributed
+from mien.errors import MienError
 
 GLOBAL_BATCH = 8
 
@@ -127,3 +128,11 @@ def test_process_group_without_torchrun_is_one_process(monkeypatch: pytest.Monke
     with distributed.process_group("cpu") as device:
         assert device == "cpu"
         assert not dist.is_initialized()
+
+
+def test_restarted_processes_do_not_look_for_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    with pytest.raises(MienError, match="TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"), distributed.process_group("cpu"):
+        pass

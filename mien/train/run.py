@@ -100,7 +100,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
     with distributed.process_group(config.train.resolve_device()) as device:
         _write_config(config, run)
         torch.manual_seed(config.seed)
-        method = config.method.build().to(device)
+        method = config.method.build()
         tokenizer = _check_tokenizer(Tokenizer.clip(), config)
         store = Store(config.data.store)
         every_clip = store.clips()
@@ -119,6 +119,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         freeze_untrained(config.optim, method)
         if config.train.fsdp:
             shard(method, device=device)
+        method.to(device)  # after sharding, which moves a layer at a time: the whole may not fit
         if config.train.compile:
             method.model.compile_towers()
         optimizer = build_optimizer(config.optim, method)

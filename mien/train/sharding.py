@@ -32,9 +32,10 @@ SHARDS = "shards"
 
 
 def shard(method: Method, *, device: str) -> None:
-    """Leave this process its share of the parameters: a layer of a transformer at a time, then whatever is left.
+    """Leaves this process its share of the parameters, on its device: layer by layer of the transformers, then the rest.
 
-    Raises MienError without several processes to share.
+    The method may lie on the CPU, so that the device need never hold it whole; what stays whole stays where it is.
+    Raises MienError where there is no process group to share them among.
     """
     if not distributed.is_joined():
         raise MienError(
@@ -70,11 +71,16 @@ def clip_gradients(parameters: Iterable[nn.Parameter], *, max_norm: float | None
 
 
 def full_weights(module: nn.Module) -> dict[str, Tensor]:
-    """The module's state with every shard put together, on the CPU. All processes must call this together."""
-    return {
-        name: (value.full_tensor() if isinstance(value, DTensor) else value).detach().cpu()
-        for name, value in module.state_dict().items()
-    }
+    """The module's state with every shard put together, on the CPU of the main process; nothing on the others.
+
+    All processes must call this together.
+    """
+    state = {}
+    for name, value in module.state_dict().items():
+        whole = value.full_tensor() if isinstance(value, DTensor) else value
+        if distributed.is_main():
+            state[name] = whole.detach().cpu()
+    return state
 
 
 def save_shards(folder: Path, method: Method, optimizer: torch.optim.Optimizer) -> None:

@@ -14,17 +14,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from processes import start, start_joined
-from tiny import CONFIG
+from processes import start
 from tiny_run import assert_same_weights, config, losses, weights
 from tiny_store import write_store
 
-from mien import distributed
 from mien.checkpoint import checkpoints, read_metadata
 from mien.config import dump_yaml
 from mien.train.metrics import read_metrics
 from mien.train.run import RunConfig, train
-from mien.train.sharding import shard
 from mien.train.trainer import Interrupted
 from mien.types import MienError
 
@@ -148,26 +145,6 @@ def test_damaged_shards_are_named_with_the_remedy(store: Path, tmp_path: Path) -
         assert re.fullmatch(r"\S+shards cannot be read \(process \d: .*__1_0.*\); remove the checkpoint .*", message)
 
 
-def keep_a_share(folder: Path) -> None:
-    method = CONFIG.build()
-    before = sum(p.numel() for p in method.parameters())
-    shard(method, device="cpu")
-    after = sum(p.to_local().numel() if hasattr(p, "to_local") else p.numel() for p in method.parameters())
-    (folder / f"{distributed.rank()}.txt").write_text(f"{after} {before}", encoding="utf-8")
-
-
-def test_a_process_keeps_its_share_of_the_parameters(tmp_path: Path) -> None:
-    start_joined(keep_a_share, tmp_path, world_size=4)
-    counts = [[int(n) for n in path.read_text(encoding="utf-8").split()] for path in tmp_path.glob("*.txt")]
-    assert sum(after for after, _ in counts) == counts[0][1] + 3  # the logit scale is whole on all four
-    assert max(after for after, _ in counts) < 0.3 * counts[0][1]
-
-
-def test_shards_need_processes(store: Path, tmp_path: Path) -> None:
-    with pytest.raises(MienError, match=r"torchrun --nproc-per-node"):
-        train(config(store, fsdp=True), tmp_path / "run")
-
-
 DYING_SCRIPT = """
 import os, signal, sys
 from pathlib import Path
@@ -183,14 +160,6 @@ def die_once(step, row):
 
 train(load_config(RunConfig, settings), run, on_step=die_once)
 """
-
-
-def test_restarted_processes_do_not_look_for_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
-    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
-    with pytest.raises(MienError, match="TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"), distributed.process_group("cpu"):
-        pass
 
 
 @pytest.mark.parametrize("fsdp", [False, True], ids=["ddp", "fsdp"])
