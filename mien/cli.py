@@ -307,10 +307,14 @@ def evaluate(
     benchmark: Annotated[str | None, typer.Argument(help="Its name; see --list.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, or hf:ID of one on the hub.")] = None,
     root: Annotated[Path | None, typer.Option(help="The benchmark's release, as you received it.")] = None,
-    store: Annotated[Path | None, typer.Option(help="What `mien prepare` made of ROOT.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="What was prepared of ROOT; stores/BENCHMARK by default, made if need be.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The JSON file to write.")] = None,
     save_heads: Annotated[Path | None, typer.Option(help="Folder for the fitted probes.")] = None,
-    split: Annotated[str, typer.Option(help="The split to score on.")] = "test",
+    protocol: Annotated[str, typer.Option(help="How it is scored: paper, or another the benchmark has.")] = "paper",
+    split: Annotated[str | None, typer.Option(help="The split to score on; the protocol's by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that prepare the release.")] = 2,
     table: Annotated[list[Path] | None, typer.Option(help="Collect results: a JSON file or a folder of them.")] = None,
     markdown: Annotated[bool, typer.Option(help="The table as Markdown.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result for a machine to read.")] = False,
@@ -331,12 +335,20 @@ def evaluate(
         if table:
             show_results(collect(table), markdown=markdown, as_json=as_json)
             return
-        name, root, store = require(benchmark=benchmark), require(root=root), require(store=store)
+        name, root = require(benchmark=benchmark), require(root=root)
         from mien.evaluate import evaluate_model
 
         with console.status(f"embedding the clips of {name}, fitting the probes"):
             result = evaluate_model(
-                name, root=root, store=store, model=require(model=model), out=out, heads=save_heads, split=split
+                name,
+                model=require(model=model),
+                root=root,
+                store=store,
+                protocol=protocol,
+                split=split,
+                out=out,
+                heads=save_heads,
+                workers=workers,
             )
         if as_json:
             print_json(result.model_dump(mode="json"))

@@ -1,15 +1,21 @@
-"""A model folder on a benchmark: where inference and evaluation meet."""
+"""A model folder on a benchmark: where preparation, inference and evaluation meet."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mien.data.store import Store
-from mien.eval.benchmarks import load_benchmark
+from mien.eval.benchmarks import Benchmark, load_benchmark
+from mien.eval.benchmarks.release import Release, stage
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.hub import resolve, weights_hash
 from mien.inference import Mien
+from mien.prepare import Engine, PrepareSettings, prepare
+from mien.types import MienError
+
+OnVideo = Callable[[int, int], None]
 
 
 def evaluate_model(
@@ -17,17 +23,26 @@ def evaluate_model(
     *,
     model: str,
     root: Path,
-    store: Path,
-    split: str = "test",
+    store: Path | None = None,
+    protocol: str = "paper",
+    split: str | None = None,
     out: Path | None = None,
     heads: Path | None = None,
+    workers: int = 1,
+    on_video: OnVideo = lambda done, total: None,
 ) -> EvalResult:
-    """The benchmark's probes on the model's frozen features of `split`.
+    """The benchmark's probes on the model's frozen features of `split`, the protocol's own by default.
 
-    root: the benchmark's release; store: what `mien prepare` made of it. out: the JSON file to write; heads: a folder
-    for the fitted probes.
+    root: the benchmark's release. store: what `mien prepare` made of it; without one, `stores/NAME` is made from the
+    release, or brought up to date. out: the JSON file to write; heads: a folder for the fitted probes.
     """
-    scored, opened, loaded = load_benchmark(benchmark), Store(store), Mien.from_pretrained(model)
+    scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
+    chosen = scored.protocol(protocol)
+    if store is None:
+        store = Path("stores") / scored.name
+        splits = dict.fromkeys((chosen.train_split, split or chosen.report[0]))
+        prepare_release(scored, root=root, store=store, splits=tuple(splits), workers=workers, on_video=on_video)
+    opened = Store(store)
     return evaluate(
         scored,
         root=root,
@@ -36,8 +51,40 @@ def evaluate_model(
         make_loader=lambda clips: loaded.loader(opened, clips),
         model_id=model,
         weights_hash=weights_hash(resolve(model)),
+        protocol=protocol,
         split=split,
         reading=loaded.config.clip.model_dump(mode="json"),
         out=out,
         heads=heads,
+    )
+
+
+def prepare_release(
+    benchmark: Benchmark,
+    *,
+    root: Path,
+    store: Path,
+    splits: Sequence[str],
+    workers: int = 1,
+    on_video: OnVideo = lambda done, total: None,
+) -> None:
+    """Make a store of the splits' videos and pictures: decoded, with the release's own boxes or else detected ones.
+
+    The release itself is not written to: links to its files lie in `STORE.files`. What is there already is not made
+    again. A file that is missing or broken costs the samples in it, which evaluation lists.
+    """
+    if benchmark.is_generated:
+        raise MienError(f"{benchmark.name} wants --store: {benchmark.how_to_get}")
+    releases = [benchmark.read(root, split) for split in splits]
+    files = store.with_name(f"{store.name}.files")
+    if not stage(root, releases, files):
+        raise MienError(f"none of the files that {benchmark.name}'s annotations name is in {root}; is it unpacked?")
+    prepare(files, store, settings=settings_for(releases), engine=Engine(workers=workers), on_video=on_video)
+
+
+def settings_for(releases: Sequence[Release]) -> PrepareSettings:
+    """How a release is prepared: nothing left out, and its own boxes where it has any."""
+    source = "sidecar" if any(release.boxes for release in releases) else "detector"
+    return PrepareSettings.model_validate(
+        {"images": True, "exclude": (), "keep_duplicates": True, "boxes": {"source": source}}
     )

@@ -15,6 +15,7 @@ from mien.config import dump_yaml, load_config
 from mien.data.clips import ClipDataset, collate
 from mien.data.store import Store
 from mien.eval.benchmarks import load_benchmark
+from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.features import extract_features
 from mien.eval.pictures import AttentionPicture, Still, hmn_attention
 from mien.eval.report import EmbeddingMap, NamedResult, ReportContent, SampleFrame, write_report
@@ -53,9 +54,9 @@ class ReportInputs:
 
 def report(inputs: ReportInputs, out: Path) -> ReportContent:
     """Writes the self-contained page `out` about a run, and returns what is on it."""
-    config = load_config(RunConfig, inputs.run / "config.yaml")
     if not (inputs.run / "config.yaml").is_file():
         raise MienError(f"{inputs.run} is not the folder of a run: no config.yaml in it; `mien train` writes one")
+    config = load_config(RunConfig, inputs.run / "config.yaml")
     if out.is_dir():
         raise MienError(f"{out} is a folder; name the page to write, say {out}/report.html")
     if inputs.models and not inputs.root:
@@ -115,7 +116,7 @@ class _Labelled:
 
 def _labelled(inputs: ReportInputs, root: Path, store: Store, model: Mien) -> _Labelled:
     benchmark = load_benchmark(inputs.benchmark)
-    samples, _ = benchmark.clips(root, store, inputs.split)
+    samples, _ = labelled_clips(benchmark.read(root, inputs.split), store)
     if not samples:
         raise MienError(f"no clip of {inputs.benchmark}'s split {inputs.split} is in {store.path}")
     models = {name: Mien.from_pretrained(path) for name, path in inputs.models.items()} | {"trained": model}

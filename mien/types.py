@@ -6,6 +6,7 @@ displayed (after its rotation flag), `x0 y0 x1 y1`, half-open; images are RGB ui
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,6 +191,9 @@ class LabeledClip:
     clip: Clip
     labels: Labels
     group: str = ""
+    """What it hangs together with: the film, the dialogue."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The subject's, as annotated: gender, age, …"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from mien.data.store import Store
 from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.features import Embed, extract_features
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
 from mien.eval.tasks import run_task
@@ -28,28 +29,30 @@ def evaluate(
     make_loader: MakeLoader,
     model_id: str,
     weights_hash: str,
-    split: str = "test",
+    protocol: str = "paper",
+    split: str | None = None,
     seed: int | None = None,
     reading: Mapping[str, Any] | None = None,
     out: Path | None = None,
     heads: Path | None = None,
 ) -> EvalResult:
-    """Fit the protocol's probes on the training split's features, and score them on `split`.
+    """Fit the protocol's probes on the training split's features, and score them on `split`, the protocol's by default.
 
     root: the benchmark's release; store: what `mien prepare` made of it. seed: the model's, if there is one (nothing
     here is random). reading: how clips are read, for the record; its `subject`, if any, overrules the store's.
     out: the JSON file to write; heads: a folder for the fitted probes, `TASK.safetensors` each.
     """
+    scored = benchmark.protocol(protocol)
+    split = split or scored.report[0]
     if split not in benchmark.splits:
         raise MienError(f"{benchmark.name} has no split {split!r}; it has {', '.join(benchmark.splits)}")
     begin, started_at = time.perf_counter(), datetime.now(UTC)
-    protocol = benchmark.protocol
     train, train_skipped = embed_split(
-        benchmark, protocol.train_split, root=root, store=store, embed=embed, make_loader=make_loader
+        benchmark, scored.train_split, root=root, store=store, embed=embed, make_loader=make_loader
     )
     test, test_skipped = embed_split(benchmark, split, root=root, store=store, embed=embed, make_loader=make_loader)
     results = []
-    for task in protocol.tasks:
+    for task in scored.tasks:
         result, head = run_task(task, classes=benchmark.classes, train=train, test=test)
         results.append(result)
         if heads is not None:
@@ -59,7 +62,7 @@ def evaluate(
         benchmark=benchmark.name,
         is_generated=benchmark.is_generated,
         split=split,
-        protocol=protocol.model_dump(mode="json"),
+        protocol=scored.model_dump(mode="json"),
         model_id=model_id,
         weights_hash=weights_hash,
         seed=seed,
@@ -86,7 +89,7 @@ def embed_split(
     benchmark: Benchmark, split: str, *, root: Path, store: Store, embed: Embed, make_loader: MakeLoader
 ) -> tuple[Features, list[Skipped]]:
     """The features and labels of one split, and what of it could not be used."""
-    samples, skipped = benchmark.clips(root, store, split)
+    samples, skipped = labelled_clips(benchmark.read(root, split), store)
     if not samples:
         why = f"; the first because {skipped[0].reason}" if skipped else ""
         raise MienError(f"no clip of {benchmark.name}'s split {split!r} is in the store: {len(skipped)} skipped{why}")

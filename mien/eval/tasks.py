@@ -34,12 +34,14 @@ class Task(Config):
 
 
 class Protocol(Config):
-    """How a benchmark is scored: which split the probes are fitted on, and the probes."""
+    """How a benchmark is scored: which split the probes are fitted on, on which they are scored, and the probes."""
 
     name: str
     source: str
     """Where the choices come from."""
     train_split: str
+    report: tuple[str, ...] = Field(min_length=1)
+    """The splits that results are given for; the first unless another is asked for."""
     tasks: tuple[Task, ...]
 
 
@@ -52,9 +54,13 @@ class ClassNames:
     vad: tuple[str, ...] = ()
 
 
-def load_protocol(name: str) -> Protocol:
-    """The protocol shipped for the benchmark `name`."""
-    return load_config(Protocol, PROTOCOLS / f"{name}.yaml")
+def load_protocol(benchmark: str, name: str) -> Protocol:
+    """The protocol of that name shipped for a benchmark."""
+    path = PROTOCOLS / benchmark / f"{name}.yaml"
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        raise MienError(f"{benchmark} has no protocol {name!r}; it has {there}")
+    return load_config(Protocol, path)
 
 
 def run_task(task: Task, *, classes: ClassNames, train: Features, test: Features) -> tuple[TaskResult, LinearProbe]:

@@ -6,6 +6,7 @@ The format is defined in docs/data.md.
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from mien.types import BoxTable, MienError
+from mien.whole_file import write_whole
 
 SUFFIX = ".boxes.csv"
 REQUIRED = ("time_s", "track", "x0", "y0", "x1", "y1")
@@ -30,8 +32,8 @@ class SidecarRow:
     time_s: float
     track: int
     xyxy: tuple[float, float, float, float]
-    score: float
-    speaking: bool
+    score: float = 1.0
+    speaking: bool = False
 
 
 def sidecar_of(stem: str, beside: Iterable[Path]) -> Path | None:
@@ -58,6 +60,16 @@ def read_sidecar(path: Path) -> list[SidecarRow]:
         if (before.track, before.time_s) == (row.track, row.time_s):
             raise MienError(f"{path}: track {row.track} is twice at {row.time_s} s; keep one of the two rows")
     return rows
+
+
+def write_sidecar(path: Path, rows: Iterable[SidecarRow]) -> None:
+    """Writes a side-car unless it is there as it should be; it appears whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*REQUIRED, *OPTIONAL])
+    writer.writerows([row.time_s, row.track, *row.xyxy, row.score, int(row.speaking)] for row in rows)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text.getvalue():
+        write_whole(path, text.getvalue())
 
 
 def boxes_at(

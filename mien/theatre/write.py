@@ -91,7 +91,7 @@ def write_video(out: Path, settings: TheatreSettings, name: VideoName) -> VideoN
     frames = render(beats, width=settings.width, height=settings.height, fps=settings.fps, pictures=pictures)
     path = name.path(out, ".mp4")
     with whole_file(path) as part:
-        rows = _encode(part, frames, settings)
+        rows = encode(part, frames, width=settings.width, height=settings.height, fps=settings.fps)
     write_whole(name.path(out, ".srt"), _srt(beats))
     write_whole(name.path(out, ".boxes.csv"), _boxes_csv(rows, settings.fps))
     truth = {"format": FORMAT, "video": path.name, "fps": settings.fps, "width": settings.width,
@@ -141,16 +141,19 @@ def _essence(theatre: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _encode(path: Path, frames: Iterator[tuple[np.ndarray, list[Seen]]], settings: TheatreSettings) -> list[list[Seen]]:
+def encode(
+    path: Path, frames: Iterator[tuple[np.ndarray, list[Seen]]], *, width: int, height: int, fps: int
+) -> list[list[Seen]]:
+    """Writes an H.264 mp4 of the frames; whom each of them shows."""
     rows = []
     with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=settings.fps, options=dict(_ENCODER))
-        stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
-        stream.time_base = stream.codec_context.time_base = Fraction(1, settings.fps)
-        stream.codec_context.gop_size = 4 * settings.fps
+        stream = container.add_stream("libx264", rate=fps, options=dict(_ENCODER))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, fps)
+        stream.codec_context.gop_size = 4 * fps
         for k, (image, seen) in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
-            frame.pts, frame.time_base = k, Fraction(1, settings.fps)
+            frame.pts, frame.time_base = k, Fraction(1, fps)
             container.mux(stream.encode(frame))
             rows.append(seen)
         container.mux(stream.encode(None))

@@ -37,7 +37,7 @@ def features(*, noise: float, seed: int) -> Features:
 def result_of(model: str, *, noise: float) -> EvalResult:
     theatre = load_benchmark("theatre")
     train, test = features(noise=noise, seed=0), features(noise=noise, seed=1)
-    tasks = [run_task(task, classes=theatre.classes, train=train, test=test)[0] for task in theatre.protocol.tasks]
+    tasks = [run_task(task, classes=theatre.classes, train=train, test=test)[0] for task in theatre.protocol().tasks]
     return EvalResult(
         benchmark="theatre", is_generated=True, split="test", protocol={}, model_id=model, weights_hash="", seed=0,
         tasks=tuple(tasks), num_train=70, num_used=70, num_skipped=1, skipped=({"what": "a", "reason": "<torn>"},),

@@ -1,37 +1,44 @@
-"""A benchmark: whose labels, which splits, how it is scored, and how its release becomes clips of a store."""
+"""A benchmark: whose labels, which splits, how it is scored, and how its release is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mien.data.store import Store
+from mien.eval.benchmarks.release import Release
 from mien.eval.tasks import ClassNames, Protocol, load_protocol
-from mien.types import LabeledClip, Skipped
 
-Clips = Callable[[Path, Store, str], tuple[list[LabeledClip], list[Skipped]]]
-"""The root of a release, a store prepared from it, and a split → its samples, and what is missing or broken."""
+Read = Callable[[Path, str], Release]
+"""The root of a release, as its users have it, and a split → its samples.
+
+Raises MienError where the root is not such a release (naming what it lacks, and what it looks like instead if known),
+and where the split has no labels.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Benchmark:
     """One file in this folder makes one of these.
 
-    `clips` takes the release's own folder; labels are matched by name. `is_generated` is true of data that this
-    program makes itself: no result on them is a result on a real benchmark, and every report says so.
+    Labels are matched by name. `expected` is the number of annotated samples a split of the official release has.
+    `fake` writes a small tree with the layout, columns and quirks of the official release, people drawn, for tests and
+    dry runs. `notes` are what a reader of a result must know. `is_generated` is true of data that this program makes
+    itself: no result on them is a result on a real benchmark, and every report says so.
     """
 
     name: str
     title: str
     classes: ClassNames
     splits: tuple[str, ...]
-    clips: Clips
-    is_generated: bool
+    read: Read
     licence: str
     how_to_get: str
+    expected: Mapping[str, int] = field(default_factory=dict)
+    fake: Callable[[Path], None] | None = None
+    notes: str = ""
+    is_generated: bool = False
 
-    @property
-    def protocol(self) -> Protocol:
-        """How it is scored: `mien/eval/protocols/NAME.yaml`."""
-        return load_protocol(self.name)
+    def protocol(self, name: str = "paper") -> Protocol:
+        """How it is scored: `mien/eval/protocols/BENCHMARK/NAME.yaml`."""
+        return load_protocol(self.name, name)

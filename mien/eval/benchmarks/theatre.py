@@ -15,10 +15,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mien.data.store import Store
 from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.release import Release, Sample
 from mien.eval.tasks import ClassNames
-from mien.types import CATEGORIES, EMOTIONS, LabeledClip, Labels, MienError, Skipped
+from mien.types import CATEGORIES, EMOTIONS, Labels, MienError, Skipped
 
 TRUTH_SUFFIX = ".truth.json"
 
@@ -44,21 +44,20 @@ class Truth(BaseModel):
     utterances: tuple[Utterance, ...]
 
 
-def theatre_clips(root: Path, store: Store, split: str) -> tuple[list[LabeledClip], list[Skipped]]:
+def read_theatre(root: Path, split: str) -> Release:
     """The utterances of `root/split`, in the order of their videos and times."""
     files = sorted((root / split).glob(f"*{TRUTH_SUFFIX}"))
     if not files:
         raise MienError(f"no *{TRUTH_SUFFIX} in {root / split}; is {root} what `mien theatre` wrote?")
-    samples, skipped = [], []
+    samples, skipped = list[Sample](), list[Skipped]()
     for file in files:
         video = f"{split}/{file.name.removesuffix(TRUTH_SUFFIX)}"
         for position, utterance in enumerate(read_truth(file).utterances):
-            sample_id = f"{video}#{position}"
             try:
-                samples.append(_sample(utterance, store=store, video=video, sample_id=sample_id))
+                samples.append(_sample(utterance, video=video, id=f"{video}#{position}"))
             except MienError as error:
-                skipped.append(Skipped(what=sample_id, reason=str(error)))
-    return samples, skipped
+                skipped.append(Skipped(what=f"{video}#{position}", reason=str(error)))
+    return Release(samples=tuple(samples), skipped=tuple(skipped))
 
 
 def read_truth(path: Path) -> Truth:
@@ -69,12 +68,18 @@ def read_truth(path: Path) -> Truth:
         raise MienError(f"{path} is not a theatre's truth: {error}; make the theatre again") from error
 
 
-def _sample(utterance: Utterance, *, store: Store, video: str, sample_id: str) -> LabeledClip:
+def _sample(utterance: Utterance, *, video: str, id: str) -> Sample:
     if utterance.emotion not in EMOTIONS:
         raise MienError(f"emotion {utterance.emotion!r} is none of {', '.join(EMOTIONS)}")
-    clip = store.clip(video, start_s=utterance.start_s, end_s=utterance.end_s, text=utterance.text, id=sample_id)
-    labels = Labels(category=EMOTIONS.index(utterance.emotion), scores=utterance.categories, vad=utterance.vad)
-    return LabeledClip(clip=clip, labels=labels, group=video)
+    return Sample(
+        id=id,
+        file=f"{video}.mp4",
+        labels=Labels(category=EMOTIONS.index(utterance.emotion), scores=utterance.categories, vad=utterance.vad),
+        start_s=utterance.start_s,
+        end_s=utterance.end_s,
+        text=utterance.text,
+        group=video,
+    )
 
 
 THEATRE = Benchmark(
@@ -82,7 +87,7 @@ THEATRE = Benchmark(
     title="Theatre (generated scenes)",
     classes=ClassNames(category=EMOTIONS, scores=CATEGORIES, vad=("valence", "arousal", "dominance")),
     splits=("train", "test"),
-    clips=theatre_clips,
+    read=read_theatre,
     is_generated=True,
     licence="Apache-2.0, as the program that draws it",
     how_to_get="mien theatre ROOT, then mien prepare ROOT --out STORE",

@@ -1,0 +1,103 @@
+"""A benchmark's release, read: its samples, whose boxes they come with, and what of it cannot be used.
+
+A loader knows annotations only. It names files and times; decoding and finding people is `mien prepare`'s work, on the
+folder that `stage` lays out: a link a video, and the release's own boxes as a side-car beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from mien.data.store import Store
+from mien.prepare.sidecar import SUFFIX, SidecarRow, write_sidecar
+from mien.types import LabeledClip, Labels, MienError, Skipped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One annotated stretch of a file.
+
+    `file` is a video's or a picture's path below the release's root. `subject` names the person it is about where the
+    release has boxes of that person alone (`Release.boxes`). `end_s` None reaches to the file's end. `group` is what
+    samples must not be spread over splits by: the film, the dialogue. `attributes` are the subject's, as annotated.
+    """
+
+    id: str
+    file: str
+    labels: Labels
+    start_s: float = 0.0
+    end_s: float | None = None
+    text: str = ""
+    subject: str = ""
+    group: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def video(self) -> str:
+        """Its name in the store: the file's path without suffix, and the person, who is seen there alone."""
+        name = PurePosixPath(self.file).with_suffix("").as_posix()
+        return f"{name}~{self.subject}" if self.subject else name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """One split. `boxes` are the release's own, in pixels of the source, by the samples' `video`; what is annotated but
+    known to be unusable is `skipped`, with the reason."""
+
+    samples: tuple[Sample, ...]
+    skipped: tuple[Skipped, ...] = ()
+    boxes: Mapping[str, Sequence[SidecarRow]] = field(default_factory=dict)
+
+    def missing(self, root: Path) -> tuple[Skipped, ...]:
+        """The samples whose file is not there."""
+        there = {file: (root / file).is_file() for file in {sample.file for sample in self.samples}}
+        return tuple(Skipped(what=s.id, reason=f"{s.file} is not in {root}") for s in self.samples if not there[s.file])
+
+
+def stage(root: Path, releases: Sequence[Release], folder: Path) -> int:
+    """Lay the samples' files out in `folder` for `mien prepare`: links, and side-cars where there are boxes.
+
+    What is there already stays as it is, so that nothing is prepared twice. Returns the number of videos.
+    """
+    files = {sample.video: sample.file for release in releases for sample in release.samples}
+    boxes = {video: rows for release in releases for video, rows in release.boxes.items()}
+    count = 0
+    for video, file in files.items():
+        source = (root / file).resolve()
+        if not source.is_file():
+            continue
+        count += 1
+        link = folder / f"{video}{source.suffix.lower()}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_symlink() and link.readlink() != source:
+            link.unlink()
+        if not link.is_symlink():
+            link.symlink_to(source)
+        if video in boxes:
+            write_sidecar(link.with_name(link.stem + SUFFIX), boxes[video])
+    return count
+
+
+WHOLE_PICTURE = (SidecarRow(time_s=0.0, track=0, xyxy=(0.0, 0.0, 1e6, 1e6)),)
+"""Boxes for a picture that shows nothing but its subject, a cut-out face say; boxes may leave the frame."""
+
+
+def labelled_clips(release: Release, store: Store) -> tuple[list[LabeledClip], list[Skipped]]:
+    """The samples as clips of a store that was prepared from them; what could not be read is listed."""
+    clips, skipped = list[LabeledClip](), list(release.skipped)
+    for sample in release.samples:
+        try:
+            end_s = _duration_s(store, sample.video) if sample.end_s is None else sample.end_s
+            clip = store.clip(sample.video, start_s=sample.start_s, end_s=end_s, text=sample.text, id=sample.id)
+        except MienError as error:
+            skipped.append(Skipped(what=sample.id, reason=str(error)))
+            continue
+        clips.append(LabeledClip(clip=clip, labels=sample.labels, group=sample.group, attributes=sample.attributes))
+    return clips, skipped
+
+
+def _duration_s(store: Store, video: str) -> float:
+    info = store.frames(video).info
+    return info.num_frames / info.fps
