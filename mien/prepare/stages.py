@@ -49,6 +49,7 @@ OUTPUTS = (FRAMES_FILE, SENTENCES_FILE, BOXES_FILE, FACES_FILE, CLIPS_FILE)
 """The files of a video in a store, in the order in which they are made."""
 
 WORD_RULES = 1  # to be raised when captions become sentences in another way, so that they do anew
+HEARING_RULE = 2  # to be raised when words are heard in another way, so that those not of subtitles are heard anew
 SPEAKING_RULE = 1  # to be raised when who speaks is told in another way, so that it is told anew
 
 
@@ -123,7 +124,7 @@ class Stages:
             "punctuation": punctuator.id if punctuator else None,
             "asr": recogniser.id if recogniser else None,
         }
-        heard = {"bytes": self.video.num_bytes, "language": words.language} if recogniser else {}
+        heard = {"rule": HEARING_RULE, "bytes": self.video.num_bytes, "language": words.language} if recogniser else {}
         told = describe_subtitles(self.subtitles, video=self.files.there) if self.subtitles else None
         about_file = {"kind": told.kind, "language": told.language} if told else {}
         wanted = _wanted(ids, {"subtitles": _digest(self.subtitles)} | about_file | heard)

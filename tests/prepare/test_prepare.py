@@ -1,6 +1,7 @@
 import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from prepared import content
 from mien.config import validate
 from mien.data.store import Store
 from mien.data.tables import NO_FACES
+from mien.language.transcribe import SpeechRecogniser
 from mien.media.frames import FrameWriter
 from mien.prepare import Engine, PrepareSettings, Slice, prepare
 from mien.types import Detections, MienError
@@ -178,6 +180,22 @@ def test_changed_subtitles_redo_the_sentences_of_that_video(videos: Path, tmp_pa
         *("index.parquet", "card.json", "card.md"),
     }
     assert (report.num_new, report.num_clips) == (1, 3)
+
+
+def test_words_heard_by_another_rule_are_heard_anew_and_those_of_subtitles_stay(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The videos have no sound, so the recogniser is asked for no word."""
+    recogniser = SpeechRecogniser(SimpleNamespace(supported_languages=["en"]), id="deaf")
+    for module in ("models", "stages"):
+        monkeypatch.setattr(f"mien.prepare.{module}.recogniser_for", lambda name, threads: recogniser)
+    out, heard = tmp_path / "store", settings(words={"asr": "deaf"})
+    assert prepare(videos, out, settings=heard).failed == ()
+    before = files_of(out)
+    monkeypatch.setattr("mien.prepare.stages.HEARING_RULE", "another")
+    prepare(videos, out, settings=heard)
+    redone = {name for name in changed(before, files_of(out)) if name.startswith("videos/")}
+    assert redone == {f"videos/c/{file}" for file in ("sentences.parquet", "clips.parquet")}
 
 
 def test_new_and_removed_videos_change_the_index(videos: Path, tmp_path: Path) -> None:
