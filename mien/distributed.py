@@ -93,11 +93,7 @@ def own_rows(local_batch: int) -> slice:
 
 def mean(value: float | Tensor) -> float:
     """The mean over processes of a number."""
-    if world_size() == 1:
-        return float(value)
-    total = torch.as_tensor(float(value), dtype=torch.float64, device=_device())
-    dist.all_reduce(total)
-    return float(total) / world_size()
+    return _reduced(value, dist.ReduceOp.SUM) / world_size()
 
 
 def total(x: Shaped[Tensor, ""]) -> Shaped[Tensor, ""]:
@@ -111,11 +107,7 @@ def total(x: Shaped[Tensor, ""]) -> Shaped[Tensor, ""]:
 
 def largest(value: float | Tensor) -> float:
     """The largest of the processes' numbers."""
-    if world_size() == 1:
-        return float(value)
-    found = torch.as_tensor(float(value), dtype=torch.float64, device=_device())
-    dist.all_reduce(found, op=dist.ReduceOp.MAX)
-    return float(found)
+    return _reduced(value, dist.ReduceOp.MAX)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
@@ -147,6 +139,15 @@ def any_true(flag: bool) -> bool:
 def barrier() -> None:
     if world_size() > 1:
         dist.barrier()
+
+
+def _reduced(value: float | Tensor, op: dist.ReduceOp.RedOpType) -> float:
+    """One number of the processes' numbers, in float64."""
+    if world_size() == 1:
+        return float(value)
+    found = torch.as_tensor(float(value), dtype=torch.float64, device=_device())
+    dist.all_reduce(found, op=op)
+    return float(found)
 
 
 def _buckets(tensors: list[Tensor]) -> Iterator[list[Tensor]]:

@@ -32,7 +32,7 @@ SHARDS = "shards"
 
 
 def shard(method: Method, *, device: str) -> None:
-    """Leaves this process its share of the parameters, on its device: layer by layer of the transformers, then the rest.
+    """Leaves this process its share of the parameters, on its device: a transformer's layer at a time, then the rest.
 
     The method may lie on the CPU, so that the device need never hold it whole; what stays whole stays where it is.
     Raises MienError where there is no process group to share them among.

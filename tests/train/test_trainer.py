@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,18 +111,31 @@ def test_row_says_how_fast_and_how_well(tmp_path: Path) -> None:
     assert row["peak_memory_gib"] == pytest.approx(peak_memory_gib("cpu"), rel=0.2)
 
 
-def test_waiting_counts_and_pauses_do_not() -> None:
+class Clock:
+    """Stands in for `time`: its seconds pass when a test says so."""
+
+    now_s = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+
+def test_waiting_counts_and_pauses_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("mien.train.throughput.time", clock)
     throughput = Throughput(device="cpu", precision="float32")
     with throughput.waiting():
-        time.sleep(0.05)
+        clock.now_s += 3
     with throughput.paused():
-        time.sleep(0.2)
-    throughput.count(clips=10, flops=1e9)
+        clock.now_s += 50
+    clock.now_s += 1
+    throughput.count(clips=10, flops=1e12)
     row = throughput.row()
-    assert row["data_wait"] > 0.5
-    assert row["clips_per_s"] > 10 / 0.2
+    assert (row["data_wait"], row["clips_per_s"], row["model_tflops_per_s"]) == (3 / 4, 10 / 4, 1 / 4)
     throughput.count(clips=10, flops=0.0)
-    assert throughput.row()["model_tflops_per_s"] == 0  # counted anew
+    clock.now_s += 2
+    row = throughput.row()  # counted anew
+    assert (row["data_wait"], row["clips_per_s"], row["model_tflops_per_s"]) == (0, 5, 0)
 
 
 @pytest.mark.parametrize(
