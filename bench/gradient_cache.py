@@ -23,14 +23,13 @@ import time
 from pathlib import Path
 
 import torch
+from step import TOKENS, random_batch
 
 from mien.methods import EmotionClipConfig
 from mien.models.video_clip import VideoClipConfig
 from mien.train.gradient_cache import cached_backward
 from mien.train.throughput import peak_memory_gib
 from mien.types import ClipBatch
-
-NUM_FRAMES, TOKENS = 8, 16
 
 
 def main() -> None:
@@ -74,7 +73,6 @@ def measure(batch: int, micro_batch: int, arguments: argparse.Namespace, results
     torch.manual_seed(0)
     model = VideoClipConfig.model_validate({"preset": arguments.preset, "temporal": {"dropout": 0.0}})
     method = EmotionClipConfig(model=model, loss_chunk=arguments.loss_chunk).build().to(arguments.device).train()
-
     clock = time.process_time if arguments.device == "cpu" else time.perf_counter
 
     def autocast() -> contextlib.AbstractContextManager:
@@ -89,26 +87,12 @@ def measure(batch: int, micro_batch: int, arguments: argparse.Namespace, results
             torch.cuda.synchronize()
         return clock() - began
 
-    step(random_clips(model, 4))
+    step(random_batch(4, model.vision.image_size, tokens=TOKENS))
     before = peak_memory_gib(arguments.device)
-    seconds = step(random_clips(model, batch))
+    seconds = step(random_batch(batch, model.vision.image_size, tokens=TOKENS))
     gib = peak_memory_gib(arguments.device) - before
     torch.save({name: p.grad.cpu() for name, p in method.named_parameters() if p.grad is not None}, results)
     return {"gib": round(gib, 3), "seconds": round(seconds, 2)}
-
-
-def random_clips(model: VideoClipConfig, batch: int) -> ClipBatch:
-    side = model.vision.image_size
-    token_ids = torch.randint(1, model.text.vocab_size - 1, (batch, TOKENS))
-    token_ids[:, -1] = model.text.vocab_size - 1
-    corner = torch.rand(batch, NUM_FRAMES, 1, 2) * side / 2
-    return ClipBatch(
-        frames=torch.randint(0, 256, (batch, NUM_FRAMES, 3, side, side), dtype=torch.uint8),
-        boxes=torch.cat([corner, corner + side / 3], dim=-1),
-        token_ids=token_ids,
-        sentiment_logits=torch.randn(batch, 7),
-        ids=tuple(str(i) for i in range(batch)),
-    )
 
 
 if __name__ == "__main__":
