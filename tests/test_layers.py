@@ -9,14 +9,17 @@ import mien
 
 ROOT = Path(mien.__file__).parent
 
-LEAVES = ("errors", "types", "config", "text", "losses", "distributed", "state_file", "terminal", "whole_file")
+LEAVES = (
+    "errors", "types", "config", "text", "losses", "distributed", "file_digest", "hub_fetch", "state_file", "terminal",
+    "whole_file",
+)  # fmt: skip
 """These import nothing of ours but the vocabulary."""
 
 VOCABULARY = {"errors", "types", "config"}
 
 ORDER = (
     "media", "perception", "language", "models", "data", "prepare", "exchange", "methods", "checkpoint", "hub",
-    "convert", "eval", "inspect", "inference", "evaluate", "train", "theatre", "report", "doctor", "cli",
+    "convert", "theatre", "eval", "inspect", "inference", "evaluate", "train", "report", "doctor", "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 
