@@ -21,10 +21,12 @@ import pytest
 import torch
 from processes import start_joined
 from tiny import CONFIG, part_of, random_batch
+from tiny_run import config
 from tiny_store import write_store
 
 from mien import distributed
 from mien.checkpoint import checkpoints, read_metadata
+from mien.config import dump_yaml
 from mien.methods import EmotionClip
 from mien.train.metrics import MetricsWriter, NoMetrics, read_metrics
 from mien.train.optim import OptimConfig, build_optimizer
@@ -38,14 +40,14 @@ STEPS = 6
 def trainer(run: Path, method: EmotionClip | None = None, **settings: Any) -> Trainer:
     torch.manual_seed(0)
     method = method or CONFIG.build()
-    config = TrainerConfig.model_validate(
+    trainer_config = TrainerConfig.model_validate(
         {"steps": STEPS, "batch_size": 8, "log_every": 1, "checkpoint_every": 2, "device": "cpu"} | settings
     )
     optim = OptimConfig(lr=1e-3, warmup_steps=2)
     optimizer = build_optimizer(optim, method)
     run.mkdir(exist_ok=True, parents=True)
     return Trainer(
-        method, optimizer, config=config, optim=optim, seed=0, run=run, device="cpu", metadata={"clips": "some"}
+        method, optimizer, config=trainer_config, optim=optim, seed=0, run=run, device="cpu", metadata={"clips": "some"}
     )
 
 
@@ -191,31 +193,13 @@ def test_clip_without_others_is_refused(settings: dict[str, int]) -> None:
 # ── preemption ───────────────────────────────────────────────────────────────────────────────────
 
 
-CONFIG_FILE = """
-seed: 0
-method:
-  kind: emotionclip
-  model:
-    embed_dim: 16
-    vision: {{image_size: 32, patch_size: 16, width: 16, layers: 1, heads: 2, mlp_width: 32}}
-    text: {{context_length: 16, width: 16, layers: 1, heads: 2, mlp_width: 32}}
-    temporal: {{num_frames: 2, layers: 1, heads: 2, mlp_width: 32}}
-data:
-  store: {store}
-  filter: {{videos: "train/*", max_neutral: 1.0}}
-  clip: {{num_frames: 2}}
-optim: {{preset: scratch, warmup_steps: 2}}
-train: {{steps: {steps}, batch_size: 4, workers: 0, device: cpu, log_every: 1, checkpoint_every: 100000}}
-"""
-
-
 def torchrun(folder: Path, *, steps: int) -> subprocess.Popen[str]:
-    config = folder / "config.yaml"
-    config.write_text(CONFIG_FILE.format(store=folder / "store", steps=steps), encoding="utf-8")
+    settings = folder / "settings.yaml"
+    settings.write_text(dump_yaml(config(folder / "store", steps=steps, checkpoint_every=100_000)), encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "mien"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [*command, "train", str(config), "--out", str(folder / "run")],
+        [*command, "train", str(settings), "--out", str(folder / "run")],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
     )  # fmt: skip
 
