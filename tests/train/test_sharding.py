@@ -19,9 +19,9 @@ from mien.types import MienError
 GLOBAL_BATCH, MAX_NORM = 8, 0.5
 
 
-def build() -> EmotionClip:
+def build(*, checkpointing: bool = False) -> EmotionClip:
     torch.manual_seed(0)
-    return CONFIG.build()
+    return CONFIG.model_copy(update={"checkpointing": checkpointing}).build()
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -60,8 +60,8 @@ def test_gradients_are_clipped_as_torch_clips_them(max_norm: float | None) -> No
         torch.testing.assert_close(a.grad, b.grad)
 
 
-def clip_shards(folder: Path) -> None:
-    method = build()
+def clip_shards(folder: Path, checkpointing: bool) -> None:
+    method = build(checkpointing=checkpointing)
     shard(method, device="cpu")
     weights = full_weights(method)
     own = distributed.own_rows(GLOBAL_BATCH // distributed.world_size())
@@ -74,8 +74,11 @@ def clip_shards(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_shards_come_to_the_clipped_gradients_and_the_weights_of_one_process(tmp_path: Path) -> None:
-    start_joined(clip_shards, tmp_path, world_size=2)
+@pytest.mark.parametrize("checkpointing", [False, True], ids=["activations kept", "activations twice"])
+def test_shards_come_to_the_clipped_gradients_and_the_weights_of_one_process(
+    checkpointing: bool, tmp_path: Path
+) -> None:
+    start_joined(clip_shards, tmp_path, checkpointing, world_size=2)
     method = build()
     method(random_batch(GLOBAL_BATCH)).loss.backward()
     norm = nn.utils.clip_grad_norm_(method.parameters(), MAX_NORM)
