@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mien.errors import MienError
+from mien.lengths import told_length
 
 IS_MAIN = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks; torchrun sets it
 console = Console(stderr=True, quiet=not IS_MAIN)
@@ -129,8 +130,6 @@ class PrepareBars:
 
 def show_prepared(report: Any, store: Any) -> None:
     """What `prepare` did, what it left out and why, what failed."""
-    from mien.data.card import told_length
-
     done = f"{store}: {counted(report.num_videos, 'video')} ({report.num_new} worked on now)"
     card = report.card
     if card is None:

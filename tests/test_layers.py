@@ -10,12 +10,12 @@ import mien
 ROOT = Path(mien.__file__).parent
 
 LEAVES = (
-    "errors", "types", "config", "text", "losses", "distributed", "file_digest", "hub_fetch", "state_file", "terminal",
-    "whole_file",
+    "errors", "types", "config", "text", "losses", "distributed", "file_digest", "hub_fetch", "lengths", "state_file",
+    "terminal", "whole_file",
 )  # fmt: skip
 """These import nothing of ours but the vocabulary."""
 
-VOCABULARY = {"errors", "types", "config"}
+VOCABULARY = {"errors", "types", "config", "lengths"}
 
 ORDER = (
     "media", "perception", "language", "models", "data", "prepare", "exchange", "methods", "checkpoint", "hub",

@@ -60,11 +60,6 @@ class StoreCard(Config):
     Where videos were made by several, all, joined by ", ", that of the most videos first."""
 
 
-def told_length(hours: float) -> str:
-    """A length in the unit that suits it: 1.5 h, 12.0 min, 2.8 s."""
-    return f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:.1f} min" if 60 * hours >= 1 else f"{3600 * hours:.1f} s"
-
-
 def read_card(store: Path) -> StoreCard:
     """The card of the store in the folder `store`. Raises MienError where there is none."""
     path = store / CARD_FILE

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from mien.data.card import StoreCard, told_length
+from mien.data.card import StoreCard
 from mien.eval.report_tables import tag
 from mien.inspect.cards import emotion_colour
 from mien.inspect.sample import Survey
+from mien.lengths import told_length
 from mien.types import EMOTIONS
 
 UNITS = {"h": "hours", "min": "minutes", "s": "seconds"}

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from mien.data.card import StoreCard, told_length
+from mien.data.card import StoreCard
 from mien.language.sentiment import softmax
+from mien.lengths import told_length
 from mien.prepare.clips import MOST_PERSONS, RULES
 from mien.prepare.summary import VideoSummary
 from mien.types import EMOTIONS
