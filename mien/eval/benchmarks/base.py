@@ -24,7 +24,8 @@ class Benchmark:
     Labels are matched by name. `expected` is the number of annotated samples a split of the official release has.
     `fake` writes a small tree with the layout, columns and quirks of the official release, people drawn, for tests and
     dry runs. `notes` are what a reader of a result must know. `is_generated` is true of data that this program makes
-    itself: no result on them is a result on a real benchmark, and every report says so.
+    itself: no result on them is a result on a real benchmark, and every report says so. `protocols` names the folder of
+    protocols where it is not the benchmark's own but one that benchmarks of the same form share.
     """
 
     name: str
@@ -38,7 +39,8 @@ class Benchmark:
     fake: Callable[[Path], None] | None = None
     notes: str = ""
     is_generated: bool = False
+    protocols: str = ""
 
     def protocol(self, name: str = "paper") -> Protocol:
         """How it is scored: `mien/eval/protocols/BENCHMARK/NAME.yaml`."""
-        return load_protocol(self.name, name)
+        return load_protocol(self.protocols or self.name, name)

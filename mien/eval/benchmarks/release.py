@@ -6,13 +6,14 @@ folder that `stage` lays out: a link a video, and the release's own boxes as a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mien.data.store import Store
 from mien.prepare.sidecar import SUFFIX, SidecarRow, write_sidecar
 from mien.types import LabeledClip, Labels, MienError, Skipped
+from mien.whole_file import whole_file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,40 +45,53 @@ class Sample:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
     """One split. `boxes` are the release's own, in pixels of the source, by the samples' `video`; what is annotated but
-    known to be unusable is `skipped`, with the reason."""
+    known to be unusable is `skipped`, with the reason. `packed` is what samples' files hold that lie in an archive or a
+    table instead of in the root, by their `file`."""
 
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...] = ()
     boxes: Mapping[str, Sequence[SidecarRow]] = field(default_factory=dict)
+    packed: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
 
     def missing(self, root: Path) -> tuple[Skipped, ...]:
         """The samples whose file is not there."""
-        there = {file: (root / file).is_file() for file in {sample.file for sample in self.samples}}
+        files = {sample.file for sample in self.samples}
+        there = {file: file in self.packed or (root / file).is_file() for file in files}
         return tuple(Skipped(what=s.id, reason=f"{s.file} is not in {root}") for s in self.samples if not there[s.file])
 
 
 def stage(root: Path, releases: Sequence[Release], folder: Path) -> int:
     """Lay the samples' files out in `folder` for `mien prepare`: links, and side-cars where there are boxes.
 
-    What is there already stays as it is, so that nothing is prepared twice. Returns the number of videos.
+    Packed files are written out. What is there already stays as it is, so that nothing is prepared twice. Returns the
+    number of videos.
     """
     files = {sample.video: sample.file for release in releases for sample in release.samples}
     boxes = {video: rows for release in releases for video, rows in release.boxes.items()}
+    packed = {file: content for release in releases for file, content in release.packed.items()}
     count = 0
     for video, file in files.items():
         source = (root / file).resolve()
-        if not source.is_file():
+        if file not in packed and not source.is_file():
             continue
         count += 1
         link = folder / f"{video}{source.suffix.lower()}"
         link.parent.mkdir(parents=True, exist_ok=True)
-        if link.is_symlink() and link.readlink() != source:
+        if link.is_symlink() and (file in packed or link.readlink() != source):
             link.unlink()
-        if not link.is_symlink():
+        if file in packed:
+            _unpack(packed[file], link)
+        elif not link.is_symlink():
             link.symlink_to(source)
         if video in boxes:
             write_sidecar(link.with_name(link.stem + SUFFIX), boxes[video])
     return count
+
+
+def _unpack(content: Callable[[], bytes], path: Path) -> None:
+    if not path.is_file():
+        with whole_file(path) as part:
+            part.write_bytes(content())
 
 
 WHOLE_PICTURE = (SidecarRow(time_s=0.0, track=0, xyxy=(0.0, 0.0, 1e6, 1e6)),)

@@ -1,0 +1,24 @@
+"""Files that lie in an archive or a table are written out for `mien prepare`, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample, stage
+from mien.types import Labels
+
+
+def release(content: bytes) -> Release:
+    sample = Sample(id="a", file="train/a.png", labels=Labels(category=0))
+    return Release(samples=(sample,), packed={"train/a.png": lambda: content}, boxes={"train/a": WHOLE_PICTURE})
+
+
+def test_packed_file_is_written_out_with_its_boxes_and_not_twice(tmp_path: Path) -> None:
+    assert stage(tmp_path / "root", [release(b"first")], tmp_path / "files") == 1
+    assert stage(tmp_path / "root", [release(b"second")], tmp_path / "files") == 1
+    assert (tmp_path / "files/train/a.png").read_bytes() == b"first"
+    assert (tmp_path / "files/train/a.boxes.csv").is_file()
+
+
+def test_packed_file_is_not_missing(tmp_path: Path) -> None:
+    assert release(b"").missing(tmp_path) == ()
