@@ -22,6 +22,7 @@ METRICS = {
     "r2": "R²",
     "mse": "mean squared error (less is better)",
     "pearson": "Pearson correlation",
+    "ers": "emotion recognition score (ERS)",
 }
 """What the scores are called in full."""
 
@@ -32,7 +33,7 @@ def result_table(runs: Runs) -> str:
     """Rows are scores, grouped by task; columns the runs, then majority; the best of a row is bold."""
     tasks = runs[0][1].tasks
     head = "".join(f"<th>{escape(name)}</th>" for name in [*(name for name, _ in runs), "majority"])
-    groups = "".join(_task_rows(task, runs, width=len(runs) + 2) for task in tasks)
+    groups = "".join(_task_rows(task, runs, width=len(runs) + 2) for task in tasks) + _combined_rows(runs)
     return (
         f'<div class="wide"><table><thead><tr><th>score</th>{head}</tr></thead>'
         f"<tbody>{groups}</tbody></table></div>{_uncertainty(runs)}"
@@ -77,6 +78,20 @@ def _task_rows(task: TaskResult, runs: Runs, *, width: int) -> str:
         best = _best(values, less=metric in LESS_IS_BETTER)
         cells = "".join(f"<td>{_number(v, bold=v == best)}</td>" for v in values)
         rows.append(f"<tr><th>{METRICS[metric]}{note}</th>{cells}</tr>")
+    return "".join(rows)
+
+
+def _combined_rows(runs: Runs) -> str:
+    """The scores made of several tasks' metrics, the first run's."""
+    combined = runs[0][1].combined
+    if not combined:
+        return ""
+    rows = [f'<tr class="group"><th colspan="{len(runs) + 2}">combined</th></tr>']
+    for score in combined:
+        found = [{c.name: c.value for c in run.combined}.get(score.name) for _, run in runs]
+        best = _best(values := [*found, score.majority], less=False)
+        cells = "".join(f"<td>{_number(v, bold=v == best)}</td>" for v in values)
+        rows.append(f"<tr><th>{escape(METRICS.get(score.name, score.name))}</th>{cells}</tr>")
     return "".join(rows)
 
 

@@ -41,6 +41,14 @@ class TaskResult(Config):
     """Counts, row = true class, column = predicted."""
 
 
+class CombinedResult(Config):
+    """A score made of several tasks' metrics, as the protocol tells. None where one of these does not exist."""
+
+    name: str
+    value: float | None
+    majority: float | None
+
+
 class SkippedSample(Config):
     """A sample that was left out, and why."""
 
@@ -61,6 +69,7 @@ class EvalResult(Config):
     weights_hash: str
     seed: int | None
     tasks: tuple[TaskResult, ...]
+    combined: tuple[CombinedResult, ...] = ()
     num_train: int
     num_used: int
     num_skipped: int
@@ -161,6 +170,7 @@ def collect(paths: Iterable[Path]) -> ResultTable:
 def tabulate(results: Sequence[EvalResult], *, names: Sequence[str]) -> ResultTable:
     """The table of `results`, the runs called `names`."""
     metrics = dict.fromkeys(f"{t.name} {metric}" for r in results for t in r.tasks for metric in t.metrics)
+    metrics |= dict.fromkeys(c.name for r in results for c in r.combined)
     rows: dict[tuple[str, ...], dict[str, float | None]] = {}
     for result, name in zip(results, names, strict=True):
         place = (result.benchmark, result.split)
@@ -176,8 +186,9 @@ def tabulate(results: Sequence[EvalResult], *, names: Sequence[str]) -> ResultTa
 
 
 def _cells(result: EvalResult, *, majority: bool) -> dict[str, float | None]:
-    return {
+    cells = {
         f"{task.name} {metric}": value
         for task in result.tasks
         for metric, value in (task.majority if majority else task.metrics).items()
     }
+    return cells | {c.name: c.majority if majority else c.value for c in result.combined}

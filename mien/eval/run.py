@@ -13,7 +13,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.features import Embed, extract_features
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
-from mien.eval.tasks import run_task
+from mien.eval.tasks import combine, run_task
 from mien.types import Clip, ClipBatch, Features, MienError, Skipped
 
 MakeLoader = Callable[[Sequence[Clip]], Iterable[ClipBatch]]
@@ -68,6 +68,7 @@ def evaluate(
         seed=seed,
         tasks=tuple(results),
         num_train=len(train.ids),
+        combined=tuple(combine(score, results) for score in scored.combined),
         num_used=len(test.ids),
         num_skipped=len(skipped),
         skipped=tuple(SkippedSample(what=s.what, reason=s.reason) for s in skipped),

@@ -8,6 +8,7 @@ how frequent the labels are in the training split.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pydantic import Field
 from mien.config import Config, load_config
 from mien.eval import scores
 from mien.eval.probe import LinearProbe, ProbeConfig, fit_probe
-from mien.eval.results import TaskResult
+from mien.eval.results import CombinedResult, TaskResult
 from mien.eval.scores import MacroScore
 from mien.types import Features, MienError
 
@@ -33,6 +34,21 @@ class Task(Config):
     positive_at: float = Field(0.5, ge=0, le=1)
 
 
+class Term(Config):
+    """A task's metric, and how much of it goes into a combined score."""
+
+    task: str
+    metric: str
+    weight: float
+
+
+class Combined(Config):
+    """A score made of several tasks' metrics: their weighted sum."""
+
+    name: str
+    terms: tuple[Term, ...] = Field(min_length=1)
+
+
 class Protocol(Config):
     """How a benchmark is scored: which split the probes are fitted on, on which they are scored, and the probes."""
 
@@ -43,6 +59,8 @@ class Protocol(Config):
     report: tuple[str, ...] = Field(min_length=1)
     """The splits that results are given for; the first unless another is asked for."""
     tasks: tuple[Task, ...]
+    combined: tuple[Combined, ...] = ()
+    """The scores that a benchmark makes of its tasks' metrics."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +96,26 @@ def _run_multinomial(
     task: Task, classes: tuple[str, ...], *, train: Features, test: Features
 ) -> tuple[TaskResult, LinearProbe]:
     fitted, truth = _need(task, train.category), _need(task, test.category)
+def combine(combined: Combined, tasks: Sequence[TaskResult]) -> CombinedResult:
+    """The weighted sum of the tasks' metrics, and of those of majority; None where one of them does not exist."""
+    by_name = {task.name: task for task in tasks}
+    for term in combined.terms:
+        if term.task not in by_name or term.metric not in by_name[term.task].metrics:
+            there = ", ".join(f"{task.name} {metric}" for task in tasks for metric in task.metrics)
+            raise MienError(f"{combined.name} wants {term.task} {term.metric}, which is none of {there}")
+    ours = [by_name[term.task].metrics[term.metric] for term in combined.terms]
+    majority = [by_name[term.task].majority[term.metric] for term in combined.terms]
+    weights = [term.weight for term in combined.terms]
+    return CombinedResult(
+        name=combined.name, value=_weighted_sum(weights, ours), majority=_weighted_sum(weights, majority)
+    )
+
+
+def _weighted_sum(weights: Sequence[float], values: Sequence[float | None]) -> float | None:
+    known = [weight * value for weight, value in zip(weights, values, strict=True) if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
     head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
     prior = np.bincount(fitted, minlength=len(classes)) / len(fitted)
     p = head.probabilities(test.x)

@@ -75,6 +75,12 @@ def probe_video(path: Path) -> VideoProbe:
         )
 
 
+def frame_rate(path: Path) -> float:
+    """Pictures a second as the file's header tells, without decoding any. Raises MienError as `probe_video` does."""
+    with _open(path, threads=1) as (_, stream):
+        return _rate(stream)
+
+
 def read_frames(path: Path, *, fps: float | None, short_side: int | None, threads: int = 0) -> Iterator[TimedPicture]:
     """The pictures of a video at `fps`, shrunk until the short side is at most `short_side`, never enlarged.
 
