@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
+from mien.cli_data import data
 from mien.errors import MienError
 from mien.terminal import (
     PrepareBars,
@@ -37,6 +38,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(data, name="data")
 
 PrecisionOption = Annotated[
     Literal["float32", "int8"], typer.Option(help="int8: nearly the same, on the CPU two to three times as fast.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mien.data.store import Store
 from mien.eval.benchmarks import Benchmark, load_benchmark
+from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import Release, stage
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
@@ -33,13 +34,14 @@ def evaluate_model(
 ) -> EvalResult:
     """The benchmark's probes on the model's frozen features of `split`, the protocol's own by default.
 
-    root: the benchmark's release. store: what `mien prepare` made of it; without one, `stores/NAME` is made from the
-    release, or brought up to date. out: the JSON file to write; heads: a folder for the fitted probes.
+    root: the benchmark's release. store: what `mien prepare` made of it; without one, `stores/NAME` (NAME-fake of a
+    fake) is made from the release, or brought up to date. out: the JSON file to write; heads: a folder for the fitted
+    probes.
     """
     scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
     chosen = scored.protocol(protocol)
     if store is None:
-        store = Path("stores") / scored.name
+        store = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
         splits = dict.fromkeys((chosen.train_split, split or chosen.report[0]))
         prepare_release(scored, root=root, store=store, splits=tuple(splits), workers=workers, on_video=on_video)
     opened = Store(store)

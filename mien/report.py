@@ -15,6 +15,7 @@ from mien.config import dump_yaml, load_config
 from mien.data.clips import ClipDataset, collate
 from mien.data.store import Store
 from mien.eval.benchmarks import load_benchmark
+from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.features import extract_features
 from mien.eval.pictures import AttentionPicture, Still, hmn_attention
@@ -121,7 +122,7 @@ def _labelled(inputs: ReportInputs, root: Path, store: Store, model: Mien) -> _L
         raise MienError(f"no clip of {inputs.benchmark}'s split {inputs.split} is in {store.path}")
     models = {name: Mien.from_pretrained(path) for name, path in inputs.models.items()} | {"trained": model}
     return _Labelled(
-        is_generated=benchmark.is_generated,
+        is_generated=benchmark.is_generated or is_fake(root),
         samples=tuple(samples),
         maps=tuple(_map(name, each, store, _spread(samples, MAP_CLIPS)) for name, each in models.items()),
         gallery=_gallery(model, store, _spread(samples, GALLERY_CLIPS)),

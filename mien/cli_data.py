@@ -1,0 +1,191 @@
+"""The verbs of `mien data`: which benchmarks there are, how to get them, whether a copy is whole, fakes of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from mien.terminal import counted, errors, output, print_json, say
+
+if TYPE_CHECKING:
+    from mien.eval.benchmarks import Benchmark
+    from mien.eval.benchmarks.verify import Group, SplitReport, Verification
+
+data = typer.Typer(
+    help="Benchmarks' releases: `list`, `describe`, `verify`, `fake`.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+NameArgument = Annotated[str, typer.Argument(help="The benchmark; see `mien data list`.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For a machine to read.")]
+
+
+@data.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """Name the benchmarks, their splits with the samples these should have, and their terms.
+
+    Example: `mien data list`
+    """
+    with errors():
+        from mien.eval.benchmarks import BENCHMARKS, load_benchmark
+
+        benchmarks = [load_benchmark(name) for name in sorted(BENCHMARKS)]
+        if as_json:
+            print_json([_facts(each) for each in benchmarks])
+            return
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("name", "title", "splits", "licence"):
+            table.add_column(column)
+        for each in benchmarks:
+            table.add_row(each.name, escape(each.title), ", ".join(each.splits), escape(each.licence))
+        output.print(table)
+
+
+@data.command()
+def describe(name: NameArgument, as_json: JsonOption = False) -> None:
+    """Say what a benchmark is, on which terms and how one gets it, how it is scored, what one must know of it.
+
+    Example: `mien data describe meld`
+    """
+    with errors():
+        from mien.eval.benchmarks import load_benchmark
+
+        facts = _facts(load_benchmark(name))
+        if as_json:
+            print_json(facts)
+            return
+        say_out = output.print
+        say_out(f"[bold]{escape(facts['title'])}[/] ({name})", soft_wrap=True)
+        for what in ("licence", "how_to_get", "notes"):
+            if facts[what]:
+                say_out(f"[bold]{what.replace('_', ' ')}[/]: {escape(facts[what])}", soft_wrap=True)
+        for split, number in facts["splits"].items():
+            say_out(f"[bold]{split}[/]: " + ("number of samples not known here" if number is None else f"{number:,}"))
+        for kind, names in facts["classes"].items():
+            say_out(f"[bold]{kind}[/] ({len(names)}): {escape(', '.join(names))}", soft_wrap=True)
+        for protocol in facts["protocols"]:
+            report, tasks = ", ".join(protocol["report"]), escape(", ".join(protocol["tasks"]))
+            fitted = f"fitted on {protocol['train_split']}, scored on {report}; {tasks}"
+            say_out(f"[bold]protocol {protocol['name']}[/]: {fitted}. {escape(protocol['source'])}", soft_wrap=True)
+        if facts["has_fake"]:
+            say_out(f"a small copy of its layout: mien data fake {name} FOLDER")
+
+
+@data.command()
+def verify(
+    name: NameArgument,
+    root: Annotated[Path, typer.Argument(help="The release, as you received it.")],
+    protocol: Annotated[str, typer.Option(help="The protocol that is to be followed.")] = "paper",
+    as_json: JsonOption = False,
+) -> None:
+    """Count a release's samples against what they should be; list what is missing, broken or without labels.
+
+    Exit status 0 if results on it would be comparable with published ones, as far as annotations and files tell, else
+    1. Nothing is decoded.
+
+    Example: `mien data verify meld /data/MELD.Raw`
+    """
+    with errors():
+        from mien.eval.benchmarks import load_benchmark
+        from mien.eval.benchmarks.verify import verify
+
+        found = verify(load_benchmark(name), root, protocol=protocol)
+        if as_json:
+            print(json.dumps(asdict(found), indent=2))
+        else:
+            _show(found)
+        if not found.is_faithful:
+            raise typer.Exit(1)
+
+
+@data.command()
+def fake(
+    name: NameArgument,
+    root: Annotated[Path, typer.Argument(help="The folder to write: a new one, or an empty one.")],
+) -> None:
+    """Write a small tree with a release's layout, columns and quirks, people drawn, to try things on.
+
+    It is marked as a fake, and so is every result on it.
+
+    Example: `mien data fake meld runs/fakes/meld`
+    """
+    with errors():
+        from mien.eval.benchmarks import load_benchmark
+        from mien.eval.benchmarks.fakes import write_fake
+
+        write_fake(load_benchmark(name), root)
+        files = [path for path in root.rglob("*") if path.is_file()]
+        say(f"{root}: {counted(len(files), 'file')}, {sum(path.stat().st_size for path in files) / 1e6:.2f} MB")
+
+
+def _facts(benchmark: Benchmark) -> dict[str, Any]:
+    from mien.eval.tasks import load_protocol, protocol_names
+
+    protocols = [load_protocol(benchmark.name, name) for name in protocol_names(benchmark.name)]
+    return {
+        "name": benchmark.name,
+        "title": benchmark.title,
+        "licence": benchmark.licence,
+        "how_to_get": benchmark.how_to_get,
+        "notes": benchmark.notes,
+        "is_generated": benchmark.is_generated,
+        "has_fake": benchmark.fake is not None,
+        "splits": {split: benchmark.expected.get(split) for split in benchmark.splits},
+        "classes": {kind: names for kind, names in asdict(benchmark.classes).items() if names},
+        "protocols": [
+            {
+                "name": each.name,
+                "source": each.source,
+                "train_split": each.train_split,
+                "report": each.report,
+                "tasks": [task.name for task in each.tasks],
+            }
+            for each in protocols
+        ],
+    }
+
+
+def _show(found: Verification) -> None:
+    for split in found.splits:
+        _show_split(split)
+    for fault in found.faults:
+        output.print(f"[red]not faithful[/] {escape(fault)}", soft_wrap=True)
+    if found.is_faithful:
+        output.print(f"[green]faithful[/] to protocol {found.protocol}, as far as annotations and files tell")
+
+
+def _show_split(split: SplitReport) -> None:
+    if split.unread:
+        output.print(f"[bold]{split.split}[/]: not read: {escape(split.unread)}", soft_wrap=True)
+        return
+    expected = "of an unknown number" if split.num_expected is None else f"of {split.num_expected:,}"
+    output.print(
+        f"[bold]{split.split}[/]: {counted(split.num_samples, 'sample')} {expected}, {split.num_skipped:,} left out, "
+        f"{split.num_missing:,} without their file; the release's own boxes for {split.num_videos_with_boxes:,} of "
+        f"{counted(split.num_videos, 'video')}",
+        soft_wrap=True,
+    )
+    for counts in (split.categories, split.scores):
+        if counts:
+            output.print("  " + escape(", ".join(f"{name} {n:,}" for name, n in counts.items())), soft_wrap=True)
+    for name, e in split.dimensions.items():
+        output.print(f"  {escape(name)} from {e.least:.3g} to {e.greatest:.3g}, mean {e.mean:.3g}", soft_wrap=True)
+    _show_groups("left out", split.skipped)
+    _show_groups("missing", split.missing)
+    for warning in split.warnings:
+        output.print(f"  [yellow]mind[/] {escape(warning)}", soft_wrap=True)
+
+
+def _show_groups(what: str, groups: tuple[Group, ...]) -> None:
+    for group in groups:
+        more = ", …" if group.count > len(group.examples) else ""
+        examples = ", ".join(group.examples) + more
+        output.print(f"  {what} {group.count:,}: {escape(group.reason)} ({escape(examples)})", soft_wrap=True)

@@ -1,0 +1,74 @@
+"""The verbs of `mien data`, on a toy benchmark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mien.cli import app
+from mien.eval.benchmarks import BENCHMARKS
+
+VERBS = ("list", "describe", "verify", "fake")
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy is the benchmark `toy`."""
+    monkeypatch.setitem(BENCHMARKS, "toy", "toy_benchmark:TOY")
+
+
+def run(*words: object, status: int = 0) -> str:
+    result = CliRunner().invoke(app, ["data", *map(str, words)], env={"COLUMNS": "200"})
+    assert result.exit_code == status, result.output + repr(result.exception)
+    return result.output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    text = run(verb, "--help")
+    assert f"mien data {verb}" in text
+    assert "Example" in text
+
+
+def test_list_names_every_benchmark() -> None:
+    assert "Theatre (generated scenes)" in run("list")
+    assert {"Toy", "Theatre (generated scenes)"} <= {row["title"] for row in json.loads(run("list", "--json"))}
+
+
+def test_describe_tells_terms_counts_and_protocols() -> None:
+    text = run("describe", "toy")
+    for words in ("licence: none", "how to get: it is made", "train: 4", "blind: number of samples not known here",
+                  "category (2): joy, anger", "protocol paper: fitted on train, scored on test"):  # fmt: skip
+        assert words in text
+    assert json.loads(run("describe", "toy", "--json"))["splits"] == {"train": 4, "test": 4, "blind": None}
+    assert "no benchmark 'nosuch'" in run("describe", "nosuch", status=1)
+
+
+def test_verify_exits_with_status_zero_on_a_whole_release_only(tmp_path: Path) -> None:
+    from toy_benchmark import write_toy
+
+    write_toy(tmp_path / "toy")
+    text = run("verify", "toy", tmp_path / "toy")
+    for words in (
+        "train: 3 samples of 4, 1 left out, 0 without their file",
+        "the release's own boxes for 1 of 3 videos",
+        "joy 2, anger 1",
+        "valence from 1 to 6, mean 3",
+        "blind: not read: the organisers keep",
+        "left out 1: train-d.png has no majority among 10 votes (train-d.png)",
+        "faithful to protocol paper",
+    ):
+        assert words in text
+    (tmp_path / "toy" / "pictures" / "test-a.png").unlink()
+    assert "not faithful test: the files of 1 of 3" in run("verify", "toy", tmp_path / "toy", status=1)
+    found = json.loads(run("verify", "toy", tmp_path / "toy", "--json", status=1))
+    assert (found["is_faithful"], found["splits"][1]["num_missing"]) == (False, 1)
+
+
+def test_fake_is_written_once_and_verify_says_what_it_is(tmp_path: Path) -> None:
+    assert "11 files" in run("fake", "toy", tmp_path / "fake")
+    assert "generated" in run("verify", "toy", tmp_path / "fake", status=1)
+    assert "not an empty folder" in run("fake", "toy", tmp_path / "fake", status=1)
