@@ -155,6 +155,7 @@ class ClipDataset(Dataset[Sample]):
         to_stored = torch.tensor(info.stored_per_source * 2)
         largest = None
         if self.subject == "largest":
+            require_tracks(table, clip)
             largest = largest_track(table, clip.start_frame, clip.end_frame, min_score=self.settings.min_box_score)
         wanted = chosen.astype(table.frame.dtype)  # other numbers would have the whole table converted
         first, last = np.searchsorted(table.frame, wanted), np.searchsorted(table.frame, wanted, side="right")
@@ -182,6 +183,16 @@ def require_speakers(store: Store, subject: str) -> None:
         raise MienError(
             f"the subject is to be the speaker, but {store.path} does not say who speaks; run `mien prepare` again "
             "with --subject speaking, or use subject all or largest"
+        )
+
+
+def require_tracks(boxes: BoxTable, clip: Clip) -> None:
+    """Raise MienError where the clip's boxes do not say who is who, as those imported from the released pipeline."""
+    first, last = np.searchsorted(boxes.frame, np.array([clip.start_frame, clip.end_frame], boxes.frame.dtype))
+    if (boxes.track[first:last] < 0).any():
+        raise MienError(
+            f"the subject is to be the largest person, but the boxes of {clip.id} do not say who is who (their tracks "
+            "are unknown); use data.clip.subject=all, or run `mien prepare` on the videos"
         )
 
 

@@ -12,9 +12,11 @@ import torch
 from tiny_store import write_store
 
 from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, Sample, collate, largest_track
-from mien.data.store import Store
+from mien.data.store import BOXES_FILE, Store
+from mien.data.tables import write_boxes
 from mien.media.transforms import Augment, Preprocess
 from mien.text import Tokenizer
+from mien.types import MienError
 
 
 @pytest.fixture
@@ -62,6 +64,17 @@ def test_largest_person_over_the_clip_is_the_subject(store: Store) -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone.boxes, speaker.boxes, strict=True))
     narrow = replace(table, xyxy=np.where((table.track == 1)[:, None], 0, table.xyxy).astype(np.float32))
     assert largest_track(narrow, 0, 12, min_score=0.35) == 2
+
+
+def test_nobody_is_the_largest_where_boxes_do_not_say_who_is_who(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store")
+    table = store.boxes("train/0")
+    unknown = replace(table, track=np.full_like(table.track, -1))  # as boxes of the released pipeline have it
+    write_boxes(store.folder("train/0") / BOXES_FILE, unknown, made_with={})
+    fresh = Store(store.path)
+    assert len(dataset(fresh, subject="all")[0, 0].boxes[0]) == 2
+    with pytest.raises(MienError, match=r"boxes of train/0#0 do not say who is who.*subject=all"):
+        dataset(fresh, subject="largest")[0, 0]
 
 
 def test_subject_is_as_the_store_says_where_nothing_is_asked(tmp_path: Path) -> None:
