@@ -19,6 +19,7 @@ METRICS = {
     "macro_f1": "macro F1",
     "macro_auc": "macro ROC AUC",
     "macro_map": "macro mAP",
+    "top1_hit": "top class among the sample's",
     "r2": "R²",
     "mse": "mean squared error (less is better)",
     "pearson": "Pearson correlation",

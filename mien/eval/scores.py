@@ -92,6 +92,15 @@ def roc_aucs(positive: Bool[np.ndarray, "n c"], score: Float[np.ndarray, "n c"])
     return _per_column(positive, score, roc_auc_score, exists=lambda column: bool(column.any() and not column.all()))
 
 
+def top1_hit(positive: Bool[np.ndarray, "n c"], score: Float[np.ndarray, "n c"]) -> float:
+    """Share of samples whose highest-scored label, the first of equals, is one of theirs; NaN without samples.
+
+    It is what Affect2MM and EmotionCLIP call accuracy on MovieGraphs. A sample without any label is a miss.
+    """
+    hits = positive[np.arange(len(score)), score.argmax(axis=1)]
+    return float(np.mean(hits)) if len(hits) else float("nan")
+
+
 def one_hot(category: Int[np.ndarray, "n"], *, num_classes: int) -> Bool[np.ndarray, "n c"]:
     """The labels "is of class c", by which one-class predictions are scored one-vs-rest."""
     return category[:, None] == np.arange(num_classes)

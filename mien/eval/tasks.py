@@ -76,9 +76,13 @@ def load_protocol(benchmark: str, name: str) -> Protocol:
     """The protocol of that name shipped for a benchmark."""
     path = PROTOCOLS / benchmark / f"{name}.yaml"
     if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise MienError(f"{benchmark} has no protocol {name!r}; it has {there}")
+        raise MienError(f"{benchmark} has no protocol {name!r}; it has {', '.join(protocol_names(benchmark))}")
     return load_config(Protocol, path)
+
+
+def protocol_names(benchmark: str) -> tuple[str, ...]:
+    """The protocols shipped for a benchmark."""
+    return tuple(sorted(file.stem for file in (PROTOCOLS / benchmark).glob("*.yaml")))
 
 
 def run_task(task: Task, *, classes: ClassNames, train: Features, test: Features) -> tuple[TaskResult, LinearProbe]:
@@ -92,10 +96,6 @@ def run_task(task: Task, *, classes: ClassNames, train: Features, test: Features
             return _run_ridge(task, classes.vad, train=train, test=test)
 
 
-def _run_multinomial(
-    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
-) -> tuple[TaskResult, LinearProbe]:
-    fitted, truth = _need(task, train.category), _need(task, test.category)
 def combine(combined: Combined, tasks: Sequence[TaskResult]) -> CombinedResult:
     """The weighted sum of the tasks' metrics, and of those of majority; None where one of them does not exist."""
     by_name = {task.name: task for task in tasks}
@@ -116,6 +116,10 @@ def _weighted_sum(weights: Sequence[float], values: Sequence[float | None]) -> f
     return sum(known) if len(known) == len(values) else None
 
 
+def _run_multinomial(
+    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
+) -> tuple[TaskResult, LinearProbe]:
+    fitted, truth = _need(task, train.category), _need(task, test.category)
     head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
     prior = np.bincount(fitted, minlength=len(classes)) / len(fitted)
     p = head.probabilities(test.x)
@@ -174,8 +178,9 @@ def score_classes(truth: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, 
 
 
 def score_labels(positive: Bool[np.ndarray, "n c"], probabilities: Float[np.ndarray, "n c"]) -> Scored:
-    """Labels that go together; each is ranked on its own."""
+    """Labels that go together; each is ranked on its own, and the highest of a sample is looked at beside that."""
     return {
+        "top1_hit": scores.top1_hit(positive, probabilities),
         "macro_map": scores.average_precisions(positive, probabilities),
         "macro_auc": scores.roc_aucs(positive, probabilities),
     }

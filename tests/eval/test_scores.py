@@ -61,6 +61,18 @@ def test_label_without_positives_is_left_out_and_one_without_negatives_has_no_au
     assert (precision.value, precision.num_left_out, auc.value, auc.num_left_out) == (1.0, 1, 1.0, 2)
 
 
+def test_top1_hit_is_the_share_of_samples_whose_highest_label_is_theirs():
+    positive = np.array([[True, True, False], [False, False, True], [False, True, False], [False, False, False]])
+    score = np.array([[0.2, 0.6, 0.1], [0.5, 0.4, 0.3], [0.1, 0.9, 0.8], [0.9, 0.1, 0.1]])
+    # label 1 is theirs, label 0 is not, label 1 is, and the last has none
+    assert scores.top1_hit(positive, score) == pytest.approx(2 / 4)
+    assert isnan(scores.top1_hit(positive[:0], score[:0]))
+
+
+def test_top1_hit_takes_the_first_of_equal_scores():
+    assert scores.top1_hit(np.array([[True, False], [False, True]]), np.full((2, 2), 0.5)) == pytest.approx(1 / 2)
+
+
 def test_macro_mean_of_nothing_is_nan():
     assert isnan(scores.average_precisions(np.zeros((3, 2), dtype=bool), np.zeros((3, 2))).value)
 
