@@ -8,7 +8,14 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.types import MienError
 
 BENCHMARKS = {
+    "meld": "mien.eval.benchmarks.meld:MELD",
     "theatre": "mien.eval.benchmarks.theatre:THEATRE",
+    "emotion6": "mien.eval.benchmarks.scene_sets:EMOTION6",
+    "fi": "mien.eval.benchmarks.scene_sets:FI",
+    "unbiasedemo": "mien.eval.benchmarks.scene_sets:UNBIASEDEMO",
+    "caer_s": "mien.eval.benchmarks.scene_sets:CAER_S",
+    "heco": "mien.eval.benchmarks.scene_sets:HECO",
+    "emo8": "mien.eval.benchmarks.scene_sets:EMO8",
 }
 """Name → where its `Benchmark` is; the file is imported when the benchmark is asked for."""
 

@@ -1,0 +1,168 @@
+"""Sets that are nothing but folders, `SPLIT/CLASS/files`: one reader, and a benchmark made of what differs.
+
+The layout is that of torchvision's ImageFolder, in which such sets are shared; no copy of a real set was at hand. Names
+of folders are compared in any case. A class may be named by another word of the same emotion (`happy`, `happiness`) or
+by the release's own number for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.emotion_words import class_of
+from mien.eval.benchmarks.fake_pictures import write_face, write_scene
+from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.tasks import ClassNames
+from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mien.theatre.drawn import write_drawn_video
+from mien.types import Labels, MienError, Skipped
+
+SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+"""Split → what its folder may be called, the first that is there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folders:
+    """What one set's folders are called.
+
+    `codes` are the release's own signs for classes, in lower case. Classes in `left_out` may have a folder, whose files
+    are listed and not used. `cut_out` are patterns of the splits' folders (in lower case) whose files show nothing but
+    their subject. `suffix` is that of the fake's files.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: SPLITS)
+    codes: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    cut_out: tuple[str, ...] = ()
+    suffix: str = ".jpg"
+
+
+def read_folders(folders: Folders, root: Path, split: str) -> Release:
+    """The files below `root`/SPLIT/CLASS, in order of class folder and name."""
+    split_folder = find_split(folders, root, split)
+    is_cut_out = any(fnmatch(split_folder.name.lower(), pattern) for pattern in folders.cut_out)
+    found, skipped = list[tuple[Path, int]](), list[Skipped]()
+    for folder in _folders_in(split_folder):
+        if class_of(folder.name, folders.left_out) is not None:
+            reason = f"{folder.name} is none of the {len(folders.classes)} classes"
+            skipped.extend(Skipped(what=path.relative_to(root).as_posix(), reason=reason) for path in _files_in(folder))
+            continue
+        category = class_of(folder.name, folders.classes, codes=folders.codes)
+        if category is None:
+            raise MienError(
+                f"{folder} is none of {folders.title}'s classes {', '.join(folders.classes)}; "
+                f"name the root of {folders.title}, or move the folder away"
+            )
+        found.extend((path, category) for path in _files_in(folder))
+    _check_complete(folders, split_folder, {category for _, category in found})
+    samples = list[Sample]()
+    names = Counter(path.relative_to(root).with_suffix("").as_posix() for path, _ in found)
+    for path, category in found:
+        file = path.relative_to(root).as_posix()
+        if path.suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+            skipped.append(Skipped(what=file, reason="neither a picture nor a video"))
+        elif names[PurePosixPath(file).with_suffix("").as_posix()] > 1:
+            skipped.append(Skipped(what=file, reason="there is another file of that name with another suffix"))
+        else:
+            samples.append(Sample(id=file, file=file, labels=Labels(category=category)))
+    return Release(
+        samples=tuple(samples),
+        skipped=tuple(skipped),
+        boxes={sample.video: WHOLE_PICTURE for sample in samples} if is_cut_out else {},
+    )
+
+
+def find_split(folders: Folders, root: Path, split: str) -> Path:
+    """The split's folder. Raises MienError where there is none."""
+    if split not in folders.splits:
+        raise MienError(f"{folders.title} in {root} has no labels for {split!r}; it has {', '.join(folders.splits)}")
+    there = {folder.name.lower(): folder for folder in _folders_in(root)}
+    names = folders.splits[split]
+    for name in names:
+        if name.lower() in there:
+            return there[name.lower()]
+    raise MienError(
+        f"{root} has no folder {' or '.join(names)} for {folders.title}'s split {split!r}; "
+        f"it has {', '.join(sorted(there)) or 'no folders'}{_below(there, names)}"
+    )
+
+
+def _below(there: Mapping[str, Path], names: tuple[str, ...]) -> str:
+    for folder in there.values():
+        if any(below.name.lower() in map(str.lower, names) for below in _folders_in(folder)):
+            return f"; did you mean {folder}?"
+    return ""
+
+
+def _check_complete(folders: Folders, split_folder: Path, categories: set[int]) -> None:
+    lacking = [name for index, name in enumerate(folders.classes) if index not in categories]
+    if lacking:
+        raise MienError(
+            f"{split_folder} has no files of {', '.join(lacking)}, which {folders.title} has; is it unpacked whole?"
+        )
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith((".", "__")))
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """The files of a class, whether or not they are sorted into folders further; hidden ones (`._*`) apart."""
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+
+
+# ── the benchmark of a set, and its fake ─────────────────────────────────────────────────────────
+
+
+def folder_benchmark(
+    name: str,
+    folders: Folders,
+    *,
+    licence: str,
+    how_to_get: str,
+    protocols: str = "train_test",
+    expected: Mapping[str, int] | None = None,
+    notes: str = "",
+) -> Benchmark:
+    """The benchmark of a set that is only folders."""
+    return Benchmark(
+        name=name,
+        title=folders.title,
+        classes=ClassNames(category=folders.classes),
+        splits=tuple(folders.splits),
+        read=partial(read_folders, folders),
+        licence=licence,
+        how_to_get=how_to_get,
+        expected=expected or {},
+        fake=partial(fake_folders, folders),
+        notes=notes,
+        protocols=protocols,
+    )
+
+
+def fake_folders(folders: Folders, root: Path) -> None:
+    """A file a class and split, called as the release calls its folders; names in capitals, and what systems leave."""
+    signs = {word: sign for sign, word in folders.codes.items()}
+    for number, (split, names) in enumerate(folders.splits.items()):
+        draw = write_face if any(fnmatch(names[0].lower(), pattern) for pattern in folders.cut_out) else write_scene
+        for index, name in enumerate(folders.classes):
+            seed = 100 * number + index
+            folder = root / names[0] / signs.get(name, name.capitalize())
+            if folders.suffix in VIDEO_SUFFIXES:
+                write_drawn_video(folder / f"{seed:06d}.mp4", seed=seed, num_frames=8, width=64, height=64)
+            else:
+                suffix = folders.suffix.upper() if index == 0 else folders.suffix
+                draw(folder / f"{split}_{seed:05d}{suffix}", seed=seed)
+        (root / names[0] / ".DS_Store").write_bytes(b"\0")
+    (folder / "Thumbs.db").write_bytes(b"\0")
+    (folder / f"._{split}{folders.suffix}").write_bytes(b"\0")
