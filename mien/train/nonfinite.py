@@ -37,7 +37,8 @@ def stop_if_not_finite(
     raise MienError(
         f"step {step} is not finite (loss {', '.join(found['loss'])}; gradient norm {found['grad_norm']}); nothing was "
         f"changed by it. Its {sum(len(x['clips']) for x in everyone)} clips are listed in {path}. Lower optim.lr, use "
-        "train.precision=float32, or look at these clips; the same command goes on from the last checkpoint"
+        "train.precision=float32 or leave out bad clips, in a new run (--out); the same command goes on from the last "
+        "checkpoint and, unless the device erred, comes here again"
     )
 
 
