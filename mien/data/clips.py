@@ -188,7 +188,7 @@ def require_speakers(store: Store, subject: str) -> None:
 
 def require_tracks(boxes: BoxTable, clip: Clip) -> None:
     """Raise MienError where the clip's boxes do not say who is who, as those imported from the released pipeline."""
-    first, last = np.searchsorted(boxes.frame, np.array([clip.start_frame, clip.end_frame], boxes.frame.dtype))
+    first, last = _rows_of(boxes, clip.start_frame, clip.end_frame)
     if (boxes.track[first:last] < 0).any():
         raise MienError(
             f"the subject is to be the largest person, but the boxes of {clip.id} do not say who is who (their tracks "
@@ -201,13 +201,19 @@ def largest_track(boxes: BoxTable, start_frame: int, end_frame: int, *, min_scor
 
     Boxes that score below `min_score` do not count.
     """
-    first, last = np.searchsorted(boxes.frame, [start_frame, end_frame])
+    first, last = _rows_of(boxes, start_frame, end_frame)
     rows = first + np.flatnonzero(boxes.score[first:last] >= min_score)
     if not len(rows):
         return None
     sides = boxes.xyxy[rows, 2:] - boxes.xyxy[rows, :2]  # n 2
     tracks, number = np.unique(boxes.track[rows], return_inverse=True)
     return int(tracks[np.bincount(number, weights=sides.prod(axis=1)).argmax()])
+
+
+def _rows_of(boxes: BoxTable, start_frame: int, end_frame: int) -> Int[np.ndarray, "2"]:
+    """The first row of these frames and the row after their last."""
+    ends = np.array([start_frame, end_frame], boxes.frame.dtype)  # other numbers would have the whole table converted
+    return np.searchsorted(boxes.frame, ends)
 
 
 def collate(samples: Sequence[Sample], *, tokenizer: Tokenizer | None, context_length: int) -> ClipBatch:
