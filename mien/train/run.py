@@ -114,7 +114,8 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             rank=distributed.rank(),
             world_size=distributed.world_size(),
         )
-        checkpoint = _latest_checkpoint(config, run, clips=digest(clips))
+        clips_digest = digest(clips)
+        checkpoint = _latest_checkpoint(config, run, clips=clips_digest)
         fresh = _load_initial_weights(config, method) if checkpoint is None else ()
         freeze_untrained(config.optim, method)
         if config.train.fsdp:
@@ -147,7 +148,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             seed=config.seed,
             run=run,
             device=device,
-            metadata={"config": config.model_dump(mode="json"), "clips": digest(clips)},
+            metadata={"config": config.model_dump(mode="json"), "clips": clips_digest},
         )
         trainer.fit(
             load_for_training(
