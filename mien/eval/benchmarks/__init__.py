@@ -9,6 +9,7 @@ from mien.types import MienError
 
 BENCHMARKS = {
     "meld": "mien.eval.benchmarks.meld:MELD",
+    "emotic": "mien.eval.benchmarks.emotic:EMOTIC",
     "theatre": "mien.eval.benchmarks.theatre:THEATRE",
     "emotion6": "mien.eval.benchmarks.scene_sets:EMOTION6",
     "fi": "mien.eval.benchmarks.scene_sets:FI",
