@@ -49,7 +49,7 @@ def evaluate_model(
         scored,
         root=root,
         store=opened,
-        embed=loaded.embed_batch,
+        embed=loaded.embed_batch if chosen.features == "video" else loaded.embed_first_frames,
         make_loader=lambda clips: loaded.loader(opened, clips),
         model_id=model,
         weights_hash=weights_hash(resolve(model)),

@@ -152,6 +152,14 @@ class Mien:
         return self.model.encode_video(self.config.preprocess.normalize(moved.frames), covered)
 
     @torch.inference_mode()
+    def embed_first_frames(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
+        """The frame encoder's embeddings of each clip's first frame: what evaluation calls for pictures."""
+        frames, boxes = batch.frames[:, 0].to(self.device), batch.boxes[:, 0].to(self.device)  # b 3 h w, b k 4
+        height, width = frames.shape[-2:]
+        covered = coverage(boxes, height=height, width=width, patch=self.config.architecture.vision.patch_size)
+        return self.model.encode_frames(self.config.preprocess.normalize(frames), covered)
+
+    @torch.inference_mode()
     def label_scores(
         self, embeddings: Float[Tensor, "n e"], labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES
     ) -> Float[Tensor, "n c"]:

@@ -17,7 +17,7 @@ from mien.inference import mask_coverage, windows, write_moments
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.text import Tokenizer
-from mien.types import MienError, Skipped
+from mien.types import ClipBatch, MienError, Skipped
 
 SIZE = 32
 MJPEG = {"codec": "mjpeg", "pix_fmt": "yuvj420p"}  # every picture for itself: a half of the file is a half of them
@@ -54,6 +54,18 @@ def test_bytes_are_normalised_and_floats_are_taken_as_normalised(model: Mien) ->
 def test_clip_of_one_repeated_frame_is_not_the_frame_but_has_its_size(model: Mien) -> None:
     frame = torch.randn(1, 3, SIZE, SIZE)
     assert model.encode_video(frame[:, None].expand(1, 4, 3, SIZE, SIZE)).shape == model.encode_frames(frame).shape
+
+
+def test_first_frames_of_a_batch_are_embedded_as_single_frames_with_their_boxes(model: Mien) -> None:
+    frames, boxes = torch.randint(0, 256, (2, 3, 3, SIZE, SIZE), dtype=torch.uint8), torch.zeros(2, 3, 1, 4)
+    boxes[:, 0, 0] = torch.tensor([0, 0, SIZE, 16])
+    batch = ClipBatch(
+        frames=frames, boxes=boxes, token_ids=torch.zeros(2, 1, dtype=torch.int64), sentiment_logits=torch.zeros(2, 7),
+        ids=("a", "b"),
+    )  # fmt: skip
+    mask = torch.zeros(2, SIZE, SIZE)
+    mask[:, :16] = 1
+    assert torch.allclose(model.embed_first_frames(batch), model.encode_frames(frames[:, 0], mask), atol=1e-6)
 
 
 def test_embeddings_have_unit_length_only_when_asked(model: Mien) -> None:

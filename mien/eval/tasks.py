@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -58,6 +59,9 @@ class Protocol(Config):
     train_split: str
     report: tuple[str, ...] = Field(min_length=1)
     """The splits that results are given for; the first unless another is asked for."""
+    features: Literal["video", "frame"] = "video"
+    """What probes are fitted on: the video encoder's features, or the frame encoder's of a clip's first frame: for
+    pictures, of which a clip would only repeat the one."""
     tasks: tuple[Task, ...]
     combined: tuple[Combined, ...] = ()
     """The scores that a benchmark makes of its tasks' metrics."""
