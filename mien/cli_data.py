@@ -127,9 +127,9 @@ def fake(
 
 
 def _facts(benchmark: Benchmark) -> dict[str, Any]:
-    from mien.eval.tasks import load_protocol, protocol_names
+    from mien.eval.tasks import protocol_names
 
-    protocols = [load_protocol(benchmark.name, name) for name in protocol_names(benchmark.name)]
+    protocols = [benchmark.protocol(name) for name in protocol_names(benchmark.protocols or benchmark.name)]
     return {
         "name": benchmark.name,
         "title": benchmark.title,

@@ -43,7 +43,7 @@ def write_toy(root: Path) -> None:
 
 
 TOY = Benchmark(
-    name="theatre",  # whose protocol it borrows
+    name="toy",
     title="Toy",
     classes=CLASSES,
     splits=("train", "test", "blind"),
@@ -52,4 +52,5 @@ TOY = Benchmark(
     how_to_get="it is made",
     expected={"train": 4, "test": 4},
     fake=write_toy,
+    protocols="theatre",
 )

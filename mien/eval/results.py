@@ -15,10 +15,12 @@ from typing import Any, Literal
 import numpy
 import sklearn
 import torch
+from pydantic import Field
 from rich.table import Table
 
 import mien
 from mien.config import Config, validate
+from mien.eval.intervals import Interval
 from mien.types import MienError
 from mien.whole_file import write_whole
 
@@ -39,6 +41,8 @@ class TaskResult(Config):
     """Classes that a macro mean leaves out because the score does not exist for them."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Counts, row = true class, column = predicted."""
+    intervals: dict[str, Interval] = Field(default_factory=dict)
+    """95 % bootstrap intervals of the metrics (see `mien.eval.intervals`); none in results of before there were any."""
 
 
 class CombinedResult(Config):

@@ -10,6 +10,7 @@ from typing import Any
 
 from mien.data.store import Store
 from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.features import Embed, extract_features
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
@@ -60,15 +61,15 @@ def evaluate(
     skipped = [*train_skipped, *test_skipped]
     record = EvalResult(
         benchmark=benchmark.name,
-        is_generated=benchmark.is_generated,
+        is_generated=benchmark.is_generated or is_fake(root),
         split=split,
         protocol=scored.model_dump(mode="json"),
         model_id=model_id,
         weights_hash=weights_hash,
         seed=seed,
         tasks=tuple(results),
-        num_train=len(train.ids),
         combined=tuple(combine(score, results) for score in scored.combined),
+        num_train=len(train.ids),
         num_used=len(test.ids),
         num_skipped=len(skipped),
         skipped=tuple(SkippedSample(what=s.what, reason=s.reason) for s in skipped),

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from mien.config import Config, load_config
 from mien.eval import scores
+from mien.eval.intervals import Intervals, intervals_of_classes, intervals_of_labels, intervals_of_numbers
 from mien.eval.probe import LinearProbe, ProbeConfig, fit_probe
 from mien.eval.results import CombinedResult, TaskResult
 from mien.eval.scores import MacroScore
@@ -136,6 +137,7 @@ def _run_multinomial(
             ours=score_classes(truth, p),
             majority=score_classes(truth, np.broadcast_to(prior, p.shape)),
             confusion=tuple(tuple(row) for row in confusion.tolist()),
+            intervals=intervals_of_classes(truth, p),
         ),
         head,
     )
@@ -147,9 +149,10 @@ def _run_one_vs_rest(
     fitted = _need(task, train.scores) >= task.positive_at
     truth = _need(task, test.scores) >= task.positive_at
     head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
-    constant = np.broadcast_to(fitted.mean(axis=0), truth.shape)
-    ours, majority = score_labels(truth, head.probabilities(test.x)), score_labels(truth, constant)
-    return _result(task, classes, support=truth.sum(axis=0), ours=ours, majority=majority), head
+    constant, p = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.probabilities(test.x)
+    ours, majority = score_labels(truth, p), score_labels(truth, constant)
+    intervals = intervals_of_labels(truth, p)
+    return _result(task, classes, support=truth.sum(axis=0), ours=ours, majority=majority, intervals=intervals), head
 
 
 def _run_ridge(
@@ -157,10 +160,10 @@ def _run_ridge(
 ) -> tuple[TaskResult, LinearProbe]:
     fitted, truth = _need(task, train.vad), _need(task, test.vad)
     head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
-    constant = np.broadcast_to(fitted.mean(axis=0), truth.shape)
-    ours, majority = score_numbers(truth, head.decision(test.x)), score_numbers(truth, constant)
-    support = np.full(len(classes), len(truth))
-    return _result(task, classes, support=support, ours=ours, majority=majority), head
+    constant, predicted = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.decision(test.x)
+    ours, majority = score_numbers(truth, predicted), score_numbers(truth, constant)
+    support, intervals = np.full(len(classes), len(truth)), intervals_of_numbers(truth, predicted)
+    return _result(task, classes, support=support, ours=ours, majority=majority, intervals=intervals), head
 
 
 # ── the scores of each kind of label ─────────────────────────────────────────────────────────────
@@ -206,6 +209,7 @@ def _result(
     support: Int[np.ndarray, "c"],
     ours: Scored,
     majority: Scored,
+    intervals: Intervals,
     confusion: tuple[tuple[int, ...], ...] | None = None,
 ) -> TaskResult:
     macro = {name: score for name, score in ours.items() if isinstance(score, MacroScore)}
@@ -219,6 +223,7 @@ def _result(
         per_class={name: tuple(map(_number, score.per_class)) for name, score in macro.items()},
         num_left_out={name: score.num_left_out for name, score in macro.items()},
         confusion=confusion,
+        intervals=intervals,
     )
 
 

@@ -91,6 +91,7 @@ def test_model_that_knows_the_emotion_scores_it_fully_and_majority_does_not(root
     assert emotion.majority["macro_auc"] == pytest.approx(0.5)
     assert emotion.confusion == tuple(tuple(4 * int(r == c) for c in range(7)) for r in range(7))
     assert emotion.support == (4,) * 7
+    assert emotion.intervals["accuracy"].low == 1.0
     assert emotion.per_class["uar"] == (1.0,) * 7
 
 
