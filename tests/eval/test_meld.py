@@ -226,6 +226,13 @@ def test_archive_that_was_not_unpacked_is_named(archive: str, tmp_path: Path) ->
         read_meld(tmp_path, "train")
 
 
+def test_archive_within_the_archive_is_the_one_to_unpack(tmp_path: Path) -> None:
+    for archive in ("MELD.Raw.tar.gz", "MELD.Raw/train.tar.gz"):
+        touch(tmp_path / archive)
+    with pytest.raises(MienError, match=r"unpack it: tar -xzf train\.tar\.gz"):
+        read_meld(tmp_path, "train")
+
+
 @pytest.mark.parametrize(
     ("file", "what"), [("train_sent_emo_dya.csv", "MELD_Dyadic"), ("emorynlp_train_final.csv", "EmoryNLP")]
 )

@@ -123,10 +123,11 @@ def _refusal(root: Path, split: str, *, lacks: str) -> MienError:
     """Why there is no such file, as far as can be told."""
     if not root.is_dir():
         return MienError(f"{root} is not a folder; give the one that MELD.Raw.tar.gz was unpacked to")
-    for place in _places(root, split):
-        for archive in (place / f"{RAW}.tar.gz", place / f"{split}.tar.gz"):
-            if archive.is_file():
-                return MienError(f"no {lacks} in {root}, but {archive} is there; unpack it: tar -xzf {archive.name}")
+    places = list(_places(root, split))
+    for archive in (place / name for name in (f"{split}.tar.gz", f"{RAW}.tar.gz") for place in places):  # inner first
+        if archive.is_file():
+            return MienError(f"no {lacks} in {root}, but {archive} is there; unpack it: tar -xzf {archive.name}")
+    for place in places:
         for pattern, what in LOOKALIKES.items():
             for file in place.glob(pattern):
                 return MienError(f"{file} is of {what}; mien reads MELD itself: {HOW_TO_GET}")
