@@ -8,6 +8,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.types import MienError
 
 BENCHMARKS = {
+    "moviegraphs": "mien.eval.benchmarks.moviegraphs:MOVIEGRAPHS",
     "meld": "mien.eval.benchmarks.meld:MELD",
     "emotic": "mien.eval.benchmarks.emotic:EMOTIC",
     "theatre": "mien.eval.benchmarks.theatre:THEATRE",
@@ -17,6 +18,9 @@ BENCHMARKS = {
     "caer_s": "mien.eval.benchmarks.scene_sets:CAER_S",
     "heco": "mien.eval.benchmarks.scene_sets:HECO",
     "emo8": "mien.eval.benchmarks.scene_sets:EMO8",
+    "rafdb": "mien.eval.benchmarks.rafdb:RAFDB",
+    "fer2013": "mien.eval.benchmarks.fer2013:FER2013",
+    "ferplus": "mien.eval.benchmarks.ferplus:FERPLUS",
 }
 """Name → where its `Benchmark` is; the file is imported when the benchmark is asked for."""
 
