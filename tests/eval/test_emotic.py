@@ -9,11 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+import tiny
+import torch
+from sklearn.linear_model import Ridge
+from torch.nn import functional as F
 
+from mien import Mien
+from mien.data.clips import ClipSettings
+from mien.data.store import Store
 from mien.eval.benchmarks.emotic import DATABASES, EMOTIC, read_emotic
 from mien.eval.benchmarks.emotic_fake import cells, struct, write_fake_emotic
 from mien.eval.benchmarks.emotic_tables import ALPHABETICAL
-from mien.eval.benchmarks.release import Release, stage
+from mien.eval.benchmarks.release import Release, labelled_clips, stage
+from mien.eval.probe import LinearProbe
+from mien.evaluate import evaluate_model, prepare_release
+from mien.hub import ModelFolder
+from mien.media.transforms import Preprocess
+from mien.models.video_clip import VideoClip
 from mien.prepare.sidecar import SidecarRow, read_sidecar
 from mien.types import CATEGORIES, MienError
 
@@ -388,3 +400,23 @@ def test_protocol_asks_for_pictures_features() -> None:
         {"kind": "one_vs_rest", "C": 2.5},
         {"kind": "ridge", "alpha": 1.0},
     ]
+
+
+@pytest.mark.slow
+def test_evaluation_reads_single_frames_not_clips_of_one(fake: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = tiny.CONFIG.model
+    folder = ModelFolder(architecture=config, preprocess=Preprocess(image_size=16), clip=ClipSettings(num_frames=3))
+    model = Mien(VideoClip(config), config=folder, tokenizer=None, device="cpu")
+    model.save_pretrained(tmp_path / "model")
+    store = tmp_path / "store"
+    prepare_release(EMOTIC, root=fake, store=store, splits=EMOTIC.splits)
+    result = evaluate_model("emotic", model=str(tmp_path / "model"), root=fake, store=store, heads=tmp_path / "heads")
+    assert (result.num_train, result.num_used, result.num_skipped, result.boxes) == (14, 14, 2, "sidecar")
+    clips, _ = labelled_clips(read_emotic(fake, "train"), opened := Store(store))
+    embeddings = [model.embed_first_frames(batch) for batch in model.loader(opened, [c.clip for c in clips])]
+    x = F.normalize(torch.cat(embeddings), dim=-1).numpy()
+    y = np.array([c.labels.vad for c in clips])
+    expected = Ridge(alpha=1.0).fit(x.astype(np.float64), y)
+    head = LinearProbe.load(tmp_path / "heads" / "vad.safetensors")
+    assert head.weight == pytest.approx(expected.coef_, abs=1e-4)
