@@ -1,6 +1,6 @@
 """The sound of a video for speech recognition: mono, 16 kHz, in pieces that end where it is quiet.
 
-A piece is at most five minutes, so that neither it nor what is made of it grows with the video.
+A piece is at most three minutes, so that neither it nor what is made of it grows with the video.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mien.types import MienError
 SAMPLE_RATE = 16_000
 """Of the sound that Whisper hears, in Hz."""
 
-PIECE_S = 300.0
+PIECE_S = 180.0
 """No piece of sound is longer."""
 
 LOOK_BACK_S = 30.0
