@@ -26,7 +26,6 @@ from mien.terminal import (
     show_findings,
     show_moments,
     show_prepared,
-    show_results,
     show_skipped,
 )
 
@@ -318,24 +317,27 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="The split to score on; the protocol's by default.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that prepare the release.")] = 2,
     table: Annotated[list[Path] | None, typer.Option(help="Collect results: a JSON file or a folder of them.")] = None,
-    markdown: Annotated[bool, typer.Option(help="The table as Markdown.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The result for a machine to read.")] = False,
+    format_: Annotated[
+        Literal["terminal", "markdown", "csv", "latex"], typer.Option("--format", help="How tables are written.")
+    ] = "terminal",
+    as_json: Annotated[bool, typer.Option("--json", help="The result, or the table's numbers, as JSON.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="Name the benchmarks.")] = False,
 ) -> None:
-    """Score a model by linear probes on its frozen features; or collect results in a table.
+    """Score a model by linear probes on its frozen features; or set results beside published ones in tables.
 
     Example: `mien evaluate theatre --root runs/demo/theatre --store runs/demo/store --model runs/demo/train/model`,
     then `mien evaluate --table runs/demo/results`
     """
     with errors():
         from mien.eval.benchmarks import BENCHMARKS
-        from mien.eval.results import collect, tabulate
+        from mien.eval.comparison import compare, load_results
+        from mien.eval.comparison_formats import show
 
         if list_all:
             output.print("\n".join(BENCHMARKS))
             return
         if table:
-            show_results(collect(table), markdown=markdown, as_json=as_json)
+            show(compare(load_results(table)), form="json" if as_json else format_)
             return
         name, root = require(benchmark=benchmark), require(root=root)
         from mien.evaluate import evaluate_model
@@ -355,7 +357,7 @@ def evaluate(
         if as_json:
             print_json(result.model_dump(mode="json"))
         else:
-            show_results(tabulate([result], names=[Path(result.model_id).name]), markdown=markdown, as_json=False)
+            show(compare([(Path(result.model_id).name, result)]), form=format_)
             show_skipped(result.skipped, used=result.num_used)
 
 

@@ -166,16 +166,6 @@ def require(**option: Any) -> Any:
     return value
 
 
-def show_results(table: Any, *, markdown: bool, as_json: bool) -> None:
-    """A table of results."""
-    if as_json:
-        print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
-    elif markdown:
-        print(table.to_markdown(), end="")
-    else:
-        output.print(table.to_rich())
-
-
 def show_skipped(skipped: Sequence[Any], *, used: int) -> None:
     """How many samples a result stands on, and which were left out."""
     say(f"{used} samples scored, {len(skipped)} left out", style="dim")

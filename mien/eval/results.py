@@ -1,14 +1,10 @@
-"""Results: one JSON file a run, and the table that a folder of them makes."""
+"""Results: one JSON file a run."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import platform
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +12,6 @@ import numpy
 import sklearn
 import torch
 from pydantic import Field
-from rich.table import Table
 
 import mien
 from mien.config import Config, validate
@@ -124,75 +119,3 @@ def hardware() -> str:
     """The machine in a line."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return ", ".join([f"{platform.machine()} with {os.cpu_count()} CPUs", *gpus])
-
-
-# ── the table of many ────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResultTable:
-    """Runs × metrics. `rows` are as long as `columns`; a run without a metric has an empty cell."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def to_rich(self) -> Table:
-        """For a terminal, which is higher than wide: a column a run, a row a metric."""
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        first, *runs = zip(self.columns, *self.rows, strict=True)
-        table.add_column(first[0])
-        for name in first[1:]:
-            table.add_column(name.replace("[", r"\["), justify="right", overflow="fold")
-        for line in runs:
-            table.add_row(*(cell.replace("[", r"\[") for cell in line))
-        return table
-
-    def to_markdown(self) -> str:
-        """For a README."""
-        rule = ["---"] * _NUM_NAMES + ["---:"] * (len(self.columns) - _NUM_NAMES)
-        lines = [self.columns, tuple(rule), *self.rows]
-        return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines) + "\n"
-
-    def to_csv(self) -> str:
-        """For a spreadsheet."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
-        return text.getvalue()
-
-
-_NUM_NAMES = 3
-
-
-def collect(paths: Iterable[Path]) -> ResultTable:
-    """The results in files, or in folders of them, as one table: a row a run, after each benchmark's majority."""
-    files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
-    if not files:
-        raise MienError("no results to make a table of; `mien evaluate … --out FOLDER/NAME.json` writes one")
-    return tabulate([EvalResult.load(file) for file in files], names=[file.stem for file in files])
-
-
-def tabulate(results: Sequence[EvalResult], *, names: Sequence[str]) -> ResultTable:
-    """The table of `results`, the runs called `names`."""
-    metrics = dict.fromkeys(f"{t.name} {metric}" for r in results for t in r.tasks for metric in t.metrics)
-    metrics |= dict.fromkeys(c.name for r in results for c in r.combined)
-    rows: dict[tuple[str, ...], dict[str, float | None]] = {}
-    for result, name in zip(results, names, strict=True):
-        place = (result.benchmark, result.split)
-        rows.setdefault(("majority", *place), _cells(result, majority=True))
-        rows[(name, *place)] = _cells(result, majority=False)
-    return ResultTable(
-        columns=("run", "benchmark", "split", *metrics),
-        rows=tuple(
-            (*head, *("" if cells.get(m) is None else f"{cells[m]:.3f}" for m in metrics))
-            for head, cells in rows.items()
-        ),
-    )
-
-
-def _cells(result: EvalResult, *, majority: bool) -> dict[str, float | None]:
-    cells = {
-        f"{task.name} {metric}": value
-        for task in result.tasks
-        for metric, value in (task.majority if majority else task.metrics).items()
-    }
-    return cells | {c.name: c.majority if majority else c.value for c in result.combined}

@@ -9,9 +9,10 @@ import torch
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.benchmarks.theatre import read_truth
+from mien.eval.comparison import compare, load_results
 from mien.eval.features import extract_features
 from mien.eval.probe import LinearProbe
-from mien.eval.results import EvalResult, collect
+from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.types import CATEGORIES, EMOTIONS, Clip, ClipBatch, LabeledClip, Labels, MienError
 
@@ -125,12 +126,9 @@ def test_record_survives_the_disk_and_makes_a_table(root, tmp_path):
     run(root, out=tmp_path / "results" / "trained.json")
     run(root, embed=lambda batch: torch.ones(len(batch.ids), 4), out=tmp_path / "results" / "untrained.json")
     assert EvalResult.load(tmp_path / "results" / "trained.json").task("emotion").metrics["accuracy"] == 1.0
-    table = collect([tmp_path / "results"])
-    assert [row[0] for row in table.rows] == ["majority", "trained", "untrained"]
-    assert table.columns[:5] == ("run", "benchmark", "split", "emotion accuracy", "emotion uar")
-    assert table.to_csv().splitlines()[2].startswith("trained,theatre,test,1.000,1.000")
-    assert table.to_markdown().splitlines()[3].startswith("| trained | theatre | test | 1.000 |")
-    assert table.to_rich().row_count == len(table.columns) - 1
+    (table,) = compare(load_results([tmp_path / "results"]))
+    assert [row.name for row in table.rows] == ["majority", "trained", "untrained"]
+    assert [column.title for column in table.columns[:2]] == ["emotion accuracy %", "emotion uar %"]
 
 
 def test_heads_are_saved_for_later_use(root, tmp_path):
@@ -145,7 +143,7 @@ def test_file_that_is_no_result_is_named(tmp_path):
     with pytest.raises(MienError, match=r"a\.json is not a result"):
         EvalResult.load(tmp_path / "a.json")
     with pytest.raises(MienError, match="no results to make a table of"):
-        collect([])
+        load_results([])
 
 
 def test_unknown_split_and_benchmark_are_refused_with_what_there_is(root):
