@@ -8,6 +8,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.types import MienError
 
 BENCHMARKS = {
+    "bold": "mien.eval.benchmarks.bold:BOLD",
     "moviegraphs": "mien.eval.benchmarks.moviegraphs:MOVIEGRAPHS",
     "meld": "mien.eval.benchmarks.meld:MELD",
     "emotic": "mien.eval.benchmarks.emotic:EMOTIC",
@@ -21,6 +22,7 @@ BENCHMARKS = {
     "rafdb": "mien.eval.benchmarks.rafdb:RAFDB",
     "fer2013": "mien.eval.benchmarks.fer2013:FER2013",
     "ferplus": "mien.eval.benchmarks.ferplus:FERPLUS",
+    "emoset": "mien.eval.benchmarks.emoset:EMOSET",
 }
 """Name → where its `Benchmark` is; the file is imported when the benchmark is asked for."""
 
