@@ -1,7 +1,8 @@
 import pytest
 
+from mien.eval.comparison import Column, compare
 from mien.eval.report_tables import result_table
-from mien.eval.results import CombinedResult, EvalResult, TaskResult, tabulate
+from mien.eval.results import CombinedResult, EvalResult, TaskResult
 from mien.eval.tasks import Combined, Term, combine
 from mien.types import MienError
 
@@ -54,14 +55,15 @@ def test_combined_score_of_a_metric_that_no_task_has_is_refused():
 
 def test_combined_score_stands_beside_the_others_in_the_tables():
     record = result(combined=(CombinedResult(name="ers", value=0.25, majority=0.15),))
-    table = tabulate([record], names=["mine"])
-    assert table.columns[-1] == "ers"
-    assert [row[-1] for row in table.rows] == ["0.150", "0.250"]
+    (table,) = compare([("mine", record)], published=())
+    scores = {row.kind: row.cells[Column(task="", metric="ers")].value for row in table.rows}
+    assert scores == {"majority": 0.15, "ours": 0.25}
     html = result_table([("mine", record)])
     assert "emotion recognition score (ERS)</th><td><b>0.250</b></td><td>0.150</td>" in html
 
 
 def test_record_without_combined_scores_has_none_in_its_tables():
     record = result(combined=())
-    assert "ers" not in tabulate([record], names=["mine"]).columns
+    (table,) = compare([("mine", record)], published=())
+    assert "ers" not in {column.metric for column in table.columns}
     assert "combined" not in result_table([("mine", record)])
