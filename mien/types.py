@@ -176,7 +176,7 @@ class Labels:
     """What annotators say of one clip; whatever a benchmark does not have is None.
 
     `category` indexes the benchmark's classes; `scores` is one number in [0, 1] a class (multi-label);
-    `vad` is valence, arousal, dominance on the benchmark's own scale.
+    `vad` is valence, arousal, dominance on the benchmark's own scale, or as many of them as it has.
     """
 
     category: int | None = None
@@ -253,8 +253,10 @@ class Features:
     x: Float32[np.ndarray, "n e"]
     category: Int[np.ndarray, "n"] | None
     scores: Float32[np.ndarray, "n c"] | None
-    vad: Float32[np.ndarray, "n 3"] | None
+    vad: Float32[np.ndarray, "n d"] | None
     ids: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    """What each row hangs together with, the film or the dialogue; none told where empty."""
 
 
 ASSETS = Path(__file__).parent / "assets"

@@ -45,6 +45,7 @@ def features_of(x: Float[np.ndarray, "n e"], *, samples: Sequence[LabeledClip]) 
         scores=_column(samples, "scores", np.float32),
         vad=_column(samples, "vad", np.float32),
         ids=tuple(sample.clip.id for sample in samples),
+        groups=tuple(sample.group for sample in samples),
     )
 
 

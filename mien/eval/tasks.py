@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mien.config import Config, load_config
 from mien.eval import scores
@@ -23,17 +23,27 @@ from mien.eval.intervals import Intervals, intervals_of_classes, intervals_of_la
 from mien.eval.probe import LinearProbe, ProbeConfig, fit_probe
 from mien.eval.results import CombinedResult, TaskResult
 from mien.eval.scores import MacroScore
+from mien.eval.smoothing import Smoothing, smooth
 from mien.types import Features, MienError
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 
 
 class Task(Config):
-    """One probe of a protocol. `positive_at` matters to `one_vs_rest` only."""
+    """One probe of a protocol. `positive_at` matters to `one_vs_rest` only, `smoothing` to what `ridge` predicts."""
 
     name: str
     probe: ProbeConfig
     positive_at: float = Field(0.5, ge=0, le=1)
+    smoothing: Smoothing | None = None
+
+    @model_validator(mode="after")
+    def _smooths_numbers(self) -> Task:
+        if self.smoothing is not None and self.probe.kind != "ridge":
+            raise ValueError(
+                f"task {self.name!r} smooths what a {self.probe.kind} probe says; only ridge predicts numbers"
+            )
+        return self
 
 
 class Term(Config):
@@ -161,6 +171,8 @@ def _run_ridge(
     fitted, truth = _need(task, train.vad), _need(task, test.vad)
     head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
     constant, predicted = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.decision(test.x)
+    if task.smoothing is not None:
+        predicted = smooth(predicted, task.smoothing, groups=test.groups)
     ours, majority = score_numbers(truth, predicted), score_numbers(truth, constant)
     support, intervals = np.full(len(classes), len(truth)), intervals_of_numbers(truth, predicted)
     return _result(task, classes, support=support, ours=ours, majority=majority, intervals=intervals), head
