@@ -45,7 +45,8 @@ def list_(as_json: JsonOption = False) -> None:
         for column in ("name", "title", "splits", "licence"):
             table.add_column(column)
         for each in benchmarks:
-            table.add_row(each.name, escape(each.title), ", ".join(each.splits), escape(each.licence))
+            told = (f"{split} {each.expected[split]:,}" if split in each.expected else split for split in each.splits)
+            table.add_row(each.name, escape(each.title), ", ".join(told), escape(each.licence))
         output.print(table)
 
 
@@ -75,6 +76,8 @@ def describe(name: NameArgument, as_json: JsonOption = False) -> None:
             report, tasks = ", ".join(protocol["report"]), escape(", ".join(protocol["tasks"]))
             fitted = f"fitted on {protocol['train_split']}, scored on {report}; {tasks}"
             say_out(f"[bold]protocol {protocol['name']}[/]: {fitted}. {escape(protocol['source'])}", soft_wrap=True)
+        if facts["published"]:
+            say_out(f"[bold]published[/]: {escape(', '.join(facts['published']))}", soft_wrap=True)
         if facts["has_fake"]:
             say_out(f"a small copy of its layout: mien data fake {name} FOLDER")
 
@@ -127,6 +130,7 @@ def fake(
 
 
 def _facts(benchmark: Benchmark) -> dict[str, Any]:
+    from mien.eval.published import published_values
     from mien.eval.tasks import protocol_names
 
     protocols = [benchmark.protocol(name) for name in protocol_names(benchmark.protocols or benchmark.name)]
@@ -138,6 +142,7 @@ def _facts(benchmark: Benchmark) -> dict[str, Any]:
         "notes": benchmark.notes,
         "is_generated": benchmark.is_generated,
         "has_fake": benchmark.fake is not None,
+        "published": list(dict.fromkeys(v.method for v in published_values() if v.benchmark == benchmark.name)),
         "splits": {split: benchmark.expected.get(split) for split in benchmark.splits},
         "classes": {kind: names for kind, names in asdict(benchmark.classes).items() if names},
         "protocols": [

@@ -31,6 +31,7 @@ def show(tables: Sequence[ComparisonTable], *, form: Form) -> None:
             print(to_latex(tables), end="")
         case "terminal":
             for table in tables:
+                output.print(f"[bold]{escape(table.title)}[/]", soft_wrap=True)
                 output.print(to_rich(table))
                 for note in notes(table):
                     say(f"  {escape(note)}", style="dim")
@@ -61,7 +62,7 @@ def to_rich(table: ComparisonTable) -> Table:
     lines = [head, *_lines(table)]
     if len(head) > len(lines):
         lines = [list(line) for line in zip(*lines, strict=True)]
-    shown = Table(box=None, header_style="bold", pad_edge=False, title=escape(table.title), title_justify="left")
+    shown = Table(box=None, header_style="bold", pad_edge=False)
     for position, name in enumerate(lines[0]):
         shown.add_column(escape(name), justify="right" if position else "left", overflow="fold")
     for line in lines[1:]:

@@ -8,6 +8,7 @@ import torch
 
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
+from mien.eval.benchmarks.fakes import MARKER
 from mien.eval.benchmarks.theatre import read_truth
 from mien.eval.comparison import compare, load_results
 from mien.eval.features import extract_features
@@ -120,6 +121,14 @@ def test_record_says_what_was_used_and_what_was_skipped_and_why(root):
     assert "no video 'train/0001'" in result.skipped[0].reason
     assert (result.boxes, result.subject, result.is_generated, result.seed) == ("sidecar", "speaking", True, 3)
     assert result.protocol["tasks"][0]["probe"] == {"kind": "multinomial", "C": 8.0}
+
+
+def test_result_on_a_fake_is_marked_as_generated(root):
+    real = replace(load_benchmark("theatre"), is_generated=False)
+    settings = {"root": root, "store": FakeStore(), "embed": embed, "make_loader": make_loader}
+    assert not evaluate(real, model_id="m", weights_hash="0", **settings).is_generated
+    (root / MARKER).touch()
+    assert evaluate(real, model_id="m", weights_hash="0", **settings).is_generated
 
 
 def test_record_survives_the_disk_and_makes_a_table(root, tmp_path):
