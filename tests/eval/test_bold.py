@@ -1,17 +1,24 @@
-"""BoLD: its quirks, in trees of a line or two and in the fake."""
-
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
+import torch
 
+from mien import Mien
+from mien.data.clips import ClipSettings
+from mien.data.store import Store
 from mien.eval.benchmarks import load_benchmark
 from mien.eval.benchmarks.bold import read_bold
 from mien.eval.benchmarks.bold_annotations import COLUMNS, Extents, boxes_of, read_extents, read_rows
 from mien.eval.benchmarks.bold_fake import write_fake_bold
 from mien.eval.benchmarks.release import stage
+from mien.evaluate import evaluate_model, prepare_release
+from mien.hub import ModelFolder
+from mien.media.transforms import Preprocess
 from mien.media.video import frame_rate
+from mien.models.video_clip import VideoClip
 from mien.prepare.sidecar import SUFFIX, boxes_at, read_sidecar
 from mien.theatre.drawn import write_drawn_video
 from mien.types import CATEGORIES, MienError
@@ -321,3 +328,31 @@ def test_fake_boxes_become_sidecars_beside_links(fake, tmp_path):
     video = "videos/003/Drawn-film_1.mp4/0007~4"
     assert (tmp_path / f"{video}.mp4").is_symlink()
     assert read_sidecar(tmp_path / f"{video}{SUFFIX}") == list(releases[0].boxes[video])
+
+
+@pytest.mark.slow
+def test_both_protocols_score_one_store_and_frames_without_joints_show_nobody(fake, tmp_path):
+    bold = load_benchmark("bold")
+    prepare_release(bold, root=fake, store=tmp_path / "store", splits=("train", "val"))
+    boxes = Store(tmp_path / "store").boxes("videos/003/Drawn-film_1.mp4/0007~0")
+    counted = boxes.frame[boxes.score >= 0.35]
+    first, last = 40 / 24 * 8, 50 / 24 * 8  # source frames 40 to 49 of 24 a second, in stored frames
+    assert not any(first <= frame < last for frame in counted)
+    assert {13, 17} <= set(counted.tolist())  # the frames before and after; 13/8 s shows source frame 39
+
+    torch.manual_seed(0)
+    folder = ModelFolder(
+        architecture=tiny.CONFIG.model, preprocess=Preprocess(image_size=16), clip=ClipSettings(num_frames=3)
+    )
+    Mien(VideoClip(tiny.CONFIG.model), config=folder, tokenizer=None, device="cpu").save_pretrained(tmp_path / "model")
+    for protocol, split in (("paper", "val"), ("annotated", "val_annotated")):
+        result = evaluate_model(
+            "bold", model=str(tmp_path / "model"), root=fake, store=tmp_path / "store", protocol=protocol
+        )
+        assert (result.split, result.num_train, result.num_used, result.num_skipped) == (split, 5, 3, 0)
+        labels, r2 = result.task("categories").metrics, result.task("vad").metrics["r2"]
+        assert r2 is not None
+        assert labels["macro_map"] is not None
+        assert labels["macro_auc"] is not None
+        (ers,) = result.combined
+        assert ers.value == pytest.approx(0.5 * (r2 + 0.5 * (labels["macro_map"] + labels["macro_auc"])))
