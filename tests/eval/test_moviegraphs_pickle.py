@@ -7,8 +7,10 @@ import copyreg
 import os
 import pickle
 import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -82,6 +84,31 @@ def test_clip_without_shots_or_graph_is_read_for_later_to_leave_out(tmp_path: Pa
 def test_objects_of_old_protocols_are_read(tmp_path: Path) -> None:
     made = b"ccopy_reg\n_reconstructor\n(cGraphClasses\nMovieGraph\nc__builtin__\nobject\nNtR(dS'clip_graphs'\n(dsb"
     assert read_pickle(written(tmp_path, b"(dS'tt0000001'\n" + made + b"s.")) == []
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickles_of_any_protocol_are_read(tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"GraphClasses": ("MovieGraph", "ClipGraph"), "networkx.classes.digraph": ("DiGraph",)}
+    classes = {}
+    for module, names in made.items():
+        monkeypatch.setitem(sys.modules, module, ModuleType(module))
+        for name in names:
+            classes[name] = type(name, (), {"__module__": module})
+            setattr(sys.modules[module], name, classes[name])
+
+    def instance(name: str, **state: object) -> object:
+        thing = classes[name]()
+        thing.__dict__.update(state)
+        return thing
+
+    worried = {"type": "attribute", "subtype": "emo", "name": "worried"}
+    shared = instance("DiGraph", node={1: worried, 2: dict(worried, name="happy")}, adj={1: {}}, node_dict_factory=dict)
+    clips = OrderedDict((key, instance("ClipGraph", video=VIDEO, G=shared, kinds={"a", "b"})) for key in (5, 2))
+    path = written(tmp_path, pickle.dumps({"tt0000001": instance("MovieGraph", clip_graphs=clips)}, protocol))
+    assert [(clip.clip, clip.start_shot, clip.words) for clip in read_pickle(path)] == [
+        (5, 3, ("worried", "happy")),
+        (2, 3, ("worried", "happy")),
+    ]
 
 
 @pytest.mark.parametrize("protocol", range(6))

@@ -35,7 +35,7 @@ def read_clips(path: Path) -> list[AnnotatedClip]:
     """The clips of the pickle at `path`, from its table where there is one.
 
     Raises MienError as `read_pickle` does. A table that is damaged is made anew; where none can be written, the pickle
-    is converted each time, which takes seconds.
+    is converted each time, which takes some ten seconds.
     """
     table = table_of(path)
     try:
