@@ -3,7 +3,9 @@ import io
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from mien.cli import app
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.comparison import Cell, Column, compare
 from mien.eval.comparison_formats import to_csv, to_latex, to_markdown, to_records, to_rich
@@ -109,6 +111,16 @@ def test_forms_tell_the_same_numbers():
     console = Console(width=100, record=True)
     console.print(to_rich(tables[0]))
     assert "40.00 [35.00, 45.00]*" in console.export_text()
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "latex", "json"])
+def test_command_line_prints_each_form(form, tmp_path):
+    result(benchmark="meld").save(tmp_path / "mine.json")
+    words = ["--json"] if form == "json" else ["--format", form]
+    printed = CliRunner().invoke(app, ["evaluate", "--table", str(tmp_path), *words], env={"COLUMNS": "200"})
+    assert printed.exit_code == 0, printed.output
+    assert "EmotionCLIP" in printed.output
+    assert "48.28" in printed.output
 
 
 # ── the published numbers ────────────────────────────────────────────────────────────────────────

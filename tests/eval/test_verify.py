@@ -84,6 +84,13 @@ def test_folder_that_is_not_there_is_refused_with_how_to_get_the_release(tmp_pat
         verify(TOY, tmp_path / "nowhere")
 
 
+@pytest.mark.real_data
+def test_ferplus_as_released_is_faithful(real_data: Path):
+    found = verify(load_benchmark("ferplus"), real_data / "ferplus")
+    assert (found.is_faithful, found.is_generated) == (True, False)
+    assert [split.num_samples + split.num_skipped for split in found.splits] == [28_558, 3_579, 3_573]
+
+
 # ── fakes ────────────────────────────────────────────────────────────────────────────────────────
 
 
