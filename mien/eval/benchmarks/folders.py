@@ -159,7 +159,7 @@ def fake_folders(folders: Folders, root: Path) -> None:
             seed = 100 * number + index
             folder = root / names[0] / signs.get(name, name.capitalize())
             if folders.suffix in VIDEO_SUFFIXES:
-                write_drawn_video(folder / f"{seed:06d}.mp4", seed=seed, num_frames=8, width=64, height=64)
+                write_drawn_video(folder / f"{seed:06d}{folders.suffix}", seed=seed, num_frames=8, width=64, height=64)
             else:
                 suffix = folders.suffix.upper() if index == 0 else folders.suffix
                 draw(folder / f"{split}_{seed:05d}{suffix}", seed=seed)

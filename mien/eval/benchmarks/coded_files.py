@@ -1,0 +1,192 @@
+"""Sets whose file names say who shows what: JAFFE, RAVDESS, CREMA-D, eNTERFACE'05; people acting, in five folds.
+
+| set | a file | read |
+|---|---|---|
+| JAFFE | `KA.AN1.39.tiff` | person KA, anger |
+| RAVDESS | `Actor_12/01-01-06-01-02-01-12.mp4` | sound and picture, speech, fearful, …, actor 12 |
+| CREMA-D | `VideoFlash/1001_DFA_ANG_XX.flv` | actor 1001, sentence, anger, intensity |
+| eNTERFACE'05 | `subject 1/anger/sentence 1/s1_an_1.avi` | person 1, anger |
+
+Files are found by name at any depth. Names are those of the sets' own documentation; no copy was at hand. The labels
+are what people were asked to act. None of the sets has splits: folds by person are this project's (folds.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.fake_pictures import write_face
+from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
+from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.tasks import ClassNames
+from mien.media.video import IMAGE_SUFFIXES
+from mien.theatre.drawn import write_drawn_video
+from mien.types import Labels, MienError, Skipped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodedFiles:
+    """How one set names its files.
+
+    `name` has the groups `subject` and `code`; `codes` are the codes' classes. Files whose name matches `other` are of
+    the set and not used, `because`. `fake` is a file's name, with the two in braces.
+    """
+
+    title: str
+    name: str
+    codes: Mapping[str, str]
+    fake: str
+    subjects: tuple[str, ...]
+    """Some of the people, for the fake."""
+    other: str = ""
+    because: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.codes.values())
+
+
+def read_coded(files: CodedFiles, root: Path, split: str) -> Release:
+    """The split's files, in order of path; what has the suffix of the set's files and another name is skipped."""
+    matched, skipped = list[tuple[Path, re.Match[str]]](), list[Skipped]()
+    suffix = Path(files.fake).suffix
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        found = re.fullmatch(files.name, path.name)
+        what = path.relative_to(root).as_posix()
+        if found:
+            matched.append((path, found))
+        elif files.other and re.fullmatch(files.other, path.name):
+            skipped.append(Skipped(what=what, reason=files.because))
+        elif path.suffix.lower() == suffix:
+            skipped.append(Skipped(what=what, reason=f"its name is not like {Path(files.fake).name}"))
+    if not matched:
+        raise MienError(f"{root} has no file named like {_example(files)} in it; name the root of {files.title}")
+    chosen = subjects_of(split, [found["subject"] for _, found in matched], title=f"{files.title} in {root}")
+    found_samples = [
+        Sample(
+            id=path.stem,
+            file=path.relative_to(root).as_posix(),
+            labels=Labels(category=files.classes.index(files.codes[found["code"]])),
+            group=found["subject"],
+        )
+        for path, found in matched
+        if found["subject"] in chosen
+    ]
+    samples, twice = _once(found_samples)
+    return Release(samples=tuple(samples), skipped=(*skipped, *twice), boxes=_boxes(samples))
+
+
+def _once(samples: list[Sample]) -> tuple[list[Sample], list[Skipped]]:
+    """The first sample of each id, and the others; a set that was unpacked twice has some."""
+    first = dict[str, Sample]()
+    for sample in samples:
+        first.setdefault(sample.id, sample)
+    others = (sample for sample in samples if first[sample.id] is not sample)
+    return list(first.values()), [Skipped(what=s.file, reason=f"the same as {first[s.id].file}") for s in others]
+
+
+def _boxes(samples: list[Sample]) -> dict[str, tuple]:
+    """Portraits show nobody else; in videos people are looked for."""
+    return {sample.video: WHOLE_PICTURE for sample in samples if Path(sample.file).suffix.lower() in IMAGE_SUFFIXES}
+
+
+def _example(files: CodedFiles) -> str:
+    return Path(files.fake.format(subject=files.subjects[0], code=next(iter(files.codes)))).name
+
+
+def fake_coded(files: CodedFiles, root: Path) -> None:
+    """Five people, each emotion in turn; a file with a name that says nothing."""
+    for number, subject in enumerate(files.subjects):
+        for index, code in enumerate(files.codes):
+            path = root / files.fake.format(subject=subject, code=code)
+            if path.suffix in IMAGE_SUFFIXES:
+                write_face(path, seed=10 * number + index, side=64)
+            elif (number + index) % 4 == 0 or number == 0:
+                write_drawn_video(path, seed=10 * number + index, num_frames=8, width=64, height=64)
+    (root / f"unnamed{path.suffix}").write_bytes(b"")
+
+
+def coded_benchmark(
+    name: str, files: CodedFiles, *, licence: str, how_to_get: str, expected: Mapping[str, int] | None = None
+) -> Benchmark:
+    """The benchmark of a set whose file names say all."""
+    return Benchmark(
+        name=name,
+        title=files.title,
+        classes=ClassNames(category=files.classes),
+        splits=FOLD_SPLITS,
+        read=partial(read_coded, files),
+        licence=licence,
+        how_to_get=how_to_get,
+        expected=expected or {},
+        fake=partial(fake_coded, files),
+        notes="acted, not felt; the folds are this project's: every fifth person of the sorted list is tested",
+        protocols="five_folds",
+    )
+
+
+JAFFE = coded_benchmark(
+    "jaffe",
+    CodedFiles(
+        title="JAFFE",
+        name=r"(?P<subject>[A-Z]{2})\.(?P<code>AN|DI|FE|HA|NE|SA|SU)\d\.\d+\.tiff?",
+        codes={
+            "AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness",
+            "NE": "neutral", "SA": "sadness", "SU": "surprise",
+        },
+        fake="jaffe/{subject}.{code}1.39.tiff",
+        subjects=("KA", "KL", "KM", "KR", "MK"),
+    ),
+    licence="non-commercial research",
+    how_to_get="https://zenodo.org/records/3451524 (on request): 213 pictures of ten people",
+)  # fmt: skip
+RAVDESS = coded_benchmark(
+    "ravdess",
+    CodedFiles(
+        title="RAVDESS (speech)",
+        name=r"01-01-(?P<code>0[1-8])-\d\d-\d\d-\d\d-(?P<subject>\d\d)\.mp4",
+        codes={
+            "01": "neutral", "02": "calm", "03": "happy", "04": "sad",
+            "05": "angry", "06": "fearful", "07": "disgust", "08": "surprised",
+        },
+        fake="Actor_{subject}/01-01-{code}-01-01-01-{subject}.mp4",
+        subjects=("01", "02", "03", "04", "05"),
+        other=r"0[1-3](-\d\d){6}\.(mp4|wav)",
+        because="not speech with sound and picture (01-01-…): a song, or the same take without one of the two",
+    ),
+    licence="CC BY-NC-SA 4.0",
+    how_to_get="https://zenodo.org/records/1188976: Video_Speech_Actor_01.zip to _24.zip, 1,440 videos with sound",
+    expected={f"test{fold}": 300 if fold < 5 else 240 for fold in range(1, 6)}
+    | {f"train{fold}": 1140 if fold < 5 else 1200 for fold in range(1, 6)},
+)  # fmt: skip
+CREMA_D = coded_benchmark(
+    "crema_d",
+    CodedFiles(
+        title="CREMA-D",
+        name=r"(?P<subject>\d{4})_[A-Z]{3}_(?P<code>ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX?)\.(flv|mp4)",
+        codes={
+            "ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happiness", "NEU": "neutral", "SAD": "sadness",
+        },
+        fake="VideoFlash/{subject}_DFA_{code}_XX.flv",
+        subjects=("1001", "1002", "1003", "1004", "1005"),
+    ),
+    licence="Open Database License",
+    how_to_get="https://github.com/CheyneyComputerScience/CREMA-D (with git lfs); 7,442 videos in VideoFlash",
+)  # fmt: skip
+ENTERFACE05 = coded_benchmark(
+    "enterface05",
+    CodedFiles(
+        title="eNTERFACE'05",
+        name=r"s_?(?P<subject>\d+)_(?P<code>an|di|fe|ha|sa|su)_\d+\.avi",
+        codes={"an": "anger", "di": "disgust", "fe": "fear", "ha": "happiness", "sa": "sadness", "su": "surprise"},
+        fake="subject {subject}/{code}/sentence 1/s{subject}_{code}_1.avi",
+        subjects=("1", "2", "3", "4", "5"),
+    ),
+    licence="research only",
+    how_to_get="https://enterface.net/enterface05 (the emotional database of project 2)",
+)

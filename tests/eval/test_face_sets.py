@@ -1,0 +1,217 @@
+"""Facial expression sets with names and lists of their own: AffectNet, CK+, acted sets, DFEW, MAFW, SFEW."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.eval.benchmarks import load_benchmark
+from mien.eval.benchmarks.affectnet import AFFECTNET, AFFECTNET_7, fake_affectnet
+from mien.eval.benchmarks.ckplus import CKPLUS, fake_ckplus
+from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
+from mien.eval.benchmarks.release import Release
+from mien.types import MienError
+
+
+def write(root: Path, *files: str) -> Path:
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_bytes(b"")
+    return root
+
+
+def read(name: str, root: Path, split: str) -> Release:
+    return load_benchmark(name).read(root, split)
+
+
+def labels(name: str, release: Release) -> dict[str, str]:
+    classes = load_benchmark(name).classes.category
+    return {sample.id: classes[sample.labels.category or 0] for sample in release.samples}
+
+
+# ── folds ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_everybody_is_tested_once_and_never_trained_on_in_that_fold() -> None:
+    people = list("gfedcba")
+    tested = [subjects_of(split, people, title="a set") for split in FOLD_SPLITS if split.startswith("test")]
+    assert tested[1] == {"b", "g"}
+    assert sorted(person for fold in tested for person in fold) == sorted(people)
+    for fold, test in enumerate(tested, start=1):
+        assert subjects_of(f"train{fold}", people, title="a set") == set(people) - test
+
+
+def test_fewer_people_than_folds_are_refused() -> None:
+    with pytest.raises(MienError, match="2 people here, too few"):
+        subjects_of("test1", ["a", "b", "a"], title="a set")
+
+
+# ── AffectNet ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_affectnet_lists_pictures_without_annotation(tmp_path: Path) -> None:
+    fake_affectnet(tmp_path)
+    release = AFFECTNET.read(tmp_path, "train")
+    assert [s.id for s in release.samples][9:11] == ["train_set/images/9.jpg", "train_set/images/10.jpg"]
+    assert [s.what for s in release.skipped] == ["train_set/images/999.jpg"]
+
+
+def test_affectnet_7_lists_contempt(tmp_path: Path) -> None:
+    fake_affectnet(tmp_path)
+    release = AFFECTNET_7.read(tmp_path, "val")
+    assert [s.labels.category for s in release.samples] == list(range(7))
+    assert [s.reason for s in release.skipped] == ["contempt is none of the 7 classes"]
+
+
+def test_affectnet_annotation_that_is_no_expression_is_refused(tmp_path: Path) -> None:
+    fake_affectnet(tmp_path)
+    np.save(tmp_path / "val_set/annotations/3_exp.npy", np.array("9"))
+    with pytest.raises(MienError, match=r"3_exp\.npy: the expression is '9'"):
+        AFFECTNET.read(tmp_path, "val")
+
+
+def test_affectnet_test_split_has_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="no labels for 'test'"):
+        AFFECTNET.read(tmp_path, "test")
+
+
+def test_affectnet_copy_in_numbered_folders_is_read(tmp_path: Path) -> None:
+    write(tmp_path, *(f"val/{number}/image{number}.jpg" for number in range(8)))
+    assert [s.labels.category for s in AFFECTNET.read(tmp_path, "val").samples] == list(range(8))
+    seven = AFFECTNET_7.read(tmp_path, "val")
+    assert len(seven.samples) == 7
+    assert [s.what for s in seven.skipped] == ["val/7/image7.jpg"]
+
+
+# ── CK+ ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_ckplus_sample_is_the_peak_and_unlabelled_sequences_are_listed(tmp_path: Path) -> None:
+    fake_ckplus(tmp_path)
+    release = CKPLUS.read(tmp_path, "test1")
+    assert labels("ckplus", release)["S005_004_00000011"] == "disgust"
+    assert release.samples[0].file == "cohn-kanade-images/S005/002/S005_002_00000011.png"
+    assert [s.what for s in release.skipped] == ["S005/001"]
+    assert {s.group for s in CKPLUS.read(tmp_path, "train1").samples} == {"S010", "S015", "S020", "S025"}
+    assert release.missing(tmp_path) == ()
+
+
+def test_ckplus_label_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    fake_ckplus(tmp_path)
+    next((tmp_path / "Emotion/S005/002").iterdir()).write_text("neutral")
+    with pytest.raises(MienError, match="the emotion is 'neutral'"):
+        CKPLUS.read(tmp_path, "test1")
+
+
+def test_ckplus_without_its_labels_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cohn-kanade-images").mkdir()
+    with pytest.raises(MienError, match="no folder Emotion"):
+        CKPLUS.read(tmp_path, "test1")
+
+
+# ── names that say all ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "expected"),
+    [
+        (
+            "jaffe",
+            ["KA.AN1.39.tiff", "KL.FE2.40.tiff", "KM.NE1.1.tiff", "KR.SU3.90.tiff", "YM.HA1.52.tiff"],
+            {"KA.AN1.39": "anger"},
+        ),
+        (
+            "ravdess",
+            [f"Actor_{n:02d}/01-01-06-01-02-01-{n:02d}.mp4" for n in range(1, 7)],
+            {"01-01-06-01-02-01-01": "fearful", "01-01-06-01-02-01-06": "fearful"},
+        ),
+        ("crema_d", [f"VideoFlash/100{n}_DFA_SAD_X.flv" for n in range(1, 6)], {"1001_DFA_SAD_X": "sadness"}),
+        (
+            "enterface05",
+            [f"subject {n}/sadness/sentence 1/s{n}_sa_1.avi" for n in range(1, 6)],
+            {"s1_sa_1": "sadness"},
+        ),
+    ],
+)
+def test_file_name_says_who_and_what(name: str, files: list[str], expected: dict[str, str], tmp_path: Path) -> None:
+    assert labels(name, read(name, write(tmp_path, *files), "test1")) == expected
+
+
+def test_ravdess_songs_and_takes_without_sound_are_listed(tmp_path: Path) -> None:
+    takes = [f"Actor_{n:02d}/01-01-01-01-01-01-{n:02d}.mp4" for n in range(1, 6)]
+    write(tmp_path, *takes, "Actor_01/02-01-01-01-01-01-01.mp4", "Actor_01/01-02-01-01-01-01-01.mp4")
+    release = read("ravdess", tmp_path, "test1")
+    assert [s.id for s in release.samples] == ["01-01-01-01-01-01-01"]
+    assert [s.what for s in release.skipped] == [
+        "Actor_01/01-02-01-01-01-01-01.mp4",
+        "Actor_01/02-01-01-01-01-01-01.mp4",
+    ]
+
+
+def test_file_that_is_there_twice_counts_once_and_odd_names_are_listed(tmp_path: Path) -> None:
+    write(tmp_path, *(f"jaffe/{who}.AN1.1.tiff" for who in ("KA", "KL", "KM", "KR", "MK")), "copy/KA.AN1.1.tiff")
+    release = read("jaffe", write(tmp_path, "jaffe/what.tiff"), "test1")
+    assert [s.file for s in release.samples] == ["copy/KA.AN1.1.tiff"]
+    assert [s.what for s in release.skipped] == ["jaffe/what.tiff", "jaffe/KA.AN1.1.tiff"]
+    assert list(release.boxes) == ["copy/KA.AN1.1"]
+
+
+# ── folds in lists ───────────────────────────────────────────────────────────────────────────────
+
+
+def dfew(root: Path, *rows: str, header: str = "video_name,label") -> Path:
+    folder = root / "EmoLabel_DataSplit/test(single-labeled)"
+    folder.mkdir(parents=True)
+    (folder / "set_2.csv").write_text("\n".join((header, *rows)) + "\n")
+    return root
+
+
+def test_dfew_finds_videos_by_number_and_prefers_faces(tmp_path: Path) -> None:
+    dfew(tmp_path, "7,4", "12,1")
+    scenes = read("dfew", write(tmp_path, "Clip/original/part_1/7.mp4", "Clip/original/part_2/12.mp4"), "test2")
+    assert [s.file for s in scenes.samples] == ["Clip/original/part_1/7.mp4", "Clip/original/part_2/12.mp4"]
+    assert scenes.boxes == {}
+    faces = read("dfew", write(tmp_path, "Clip/clip_224x224_avi/00007.avi"), "test2")
+    assert labels("dfew", faces) == {"00007": "angry", "00012": "happy"}
+    assert list(faces.boxes) == ["Clip/clip_224x224_avi/00007", "Clip/clip_224x224_avi/00012"]
+    assert [s.what for s in faces.missing(tmp_path)] == ["00012"]
+
+
+@pytest.mark.parametrize(
+    ("row", "header", "says"),
+    [("7,8", "video_name,label", "line 2: '7,8'"), ("7,4", "a,b", "line 1: 'a,b' is not the header")],
+)
+def test_dfew_list_of_something_else_is_refused(row: str, header: str, says: str, tmp_path: Path) -> None:
+    write(dfew(tmp_path, row, header=header), "Clip/original/7.mp4")
+    with pytest.raises(MienError, match=says):
+        read("dfew", tmp_path, "test2")
+
+
+def test_dfew_with_frames_alone_is_refused(tmp_path: Path) -> None:
+    write(dfew(tmp_path, "7,4"), "Clip/clip_224x224/00007/1.jpg")
+    with pytest.raises(MienError, match="has no videos of DFEW"):
+        read("dfew", tmp_path, "test2")
+
+
+def test_mafw_reads_names_of_emotions(tmp_path: Path) -> None:
+    folder = tmp_path / "Train & Test Set/single/no_caption/set_5"
+    folder.mkdir(parents=True)
+    (folder / "train.txt").write_text("00001.mp4 helplessness\n00003.mp4 anger\n")
+    release = read("mafw", write(tmp_path, "data/clips/00001.mp4"), "train5")
+    assert labels("mafw", release) == {"00001": "helplessness", "00003": "anger"}
+    assert [s.what for s in release.missing(tmp_path)] == ["00003"]
+
+
+# ── folders ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_sfew_takes_aligned_faces_where_there_are_any(tmp_path: Path) -> None:
+    emotions = ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
+    write(tmp_path, *(f"Train/{emotion}/a.png" for emotion in emotions))
+    assert read("sfew", tmp_path, "train").boxes == {}
+    write(tmp_path, *(f"Train_Aligned_Faces_new/{emotion}/a.png" for emotion in emotions))
+    release = read("sfew", tmp_path, "train")
+    assert release.samples[0].file == "Train_Aligned_Faces_new/Angry/a.png"
+    assert len(release.boxes) == 7
