@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.eval.benchmarks import load_benchmark
-from mien.eval.benchmarks.affectnet import AFFECTNET, AFFECTNET_7, fake_affectnet
+from mien.eval.benchmarks.affectnet import AFFECTNET_7, AFFECTNET_8, fake_affectnet
 from mien.eval.benchmarks.ckplus import CKPLUS, fake_ckplus
 from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
 from mien.eval.benchmarks.release import Release
@@ -53,7 +53,7 @@ def test_fewer_people_than_folds_are_refused() -> None:
 
 def test_affectnet_lists_pictures_without_annotation(tmp_path: Path) -> None:
     fake_affectnet(tmp_path)
-    release = AFFECTNET.read(tmp_path, "train")
+    release = AFFECTNET_8.read(tmp_path, "train")
     assert [s.id for s in release.samples][9:11] == ["train_set/images/9.jpg", "train_set/images/10.jpg"]
     assert [s.what for s in release.skipped] == ["train_set/images/999.jpg"]
 
@@ -69,17 +69,17 @@ def test_affectnet_annotation_that_is_no_expression_is_refused(tmp_path: Path) -
     fake_affectnet(tmp_path)
     np.save(tmp_path / "val_set/annotations/3_exp.npy", np.array("9"))
     with pytest.raises(MienError, match=r"3_exp\.npy: the expression is '9'"):
-        AFFECTNET.read(tmp_path, "val")
+        AFFECTNET_8.read(tmp_path, "val")
 
 
 def test_affectnet_test_split_has_no_labels(tmp_path: Path) -> None:
     with pytest.raises(MienError, match="no labels for 'test'"):
-        AFFECTNET.read(tmp_path, "test")
+        AFFECTNET_8.read(tmp_path, "test")
 
 
 def test_affectnet_copy_in_numbered_folders_is_read(tmp_path: Path) -> None:
     write(tmp_path, *(f"val/{number}/image{number}.jpg" for number in range(8)))
-    assert [s.labels.category for s in AFFECTNET.read(tmp_path, "val").samples] == list(range(8))
+    assert [s.labels.category for s in AFFECTNET_8.read(tmp_path, "val").samples] == list(range(8))
     seven = AFFECTNET_7.read(tmp_path, "val")
     assert len(seven.samples) == 7
     assert [s.what for s in seven.skipped] == ["val/7/image7.jpg"]

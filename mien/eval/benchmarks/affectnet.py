@@ -92,8 +92,8 @@ def fake_affectnet(root: Path) -> None:
     write_face(root / "train_set/images/999.jpg", seed=999, side=112)
 
 
-AFFECTNET = Benchmark(
-    name="affectnet",
+AFFECTNET_8 = Benchmark(
+    name="affectnet8",
     title="AffectNet-8",
     classes=ClassNames(category=EIGHT),
     splits=SPLITS,
@@ -106,15 +106,15 @@ AFFECTNET = Benchmark(
     protocols="train_val",
 )
 AFFECTNET_7 = Benchmark(
-    name="affectnet_7",
+    name="affectnet7",
     title="AffectNet-7",
     classes=ClassNames(category=SEVEN),
     splits=SPLITS,
     read=partial(read_affectnet, SEVEN),
-    licence=AFFECTNET.licence,
-    how_to_get=AFFECTNET.how_to_get,
-    expected=AFFECTNET.expected,
+    licence=AFFECTNET_8.licence,
+    how_to_get=AFFECTNET_8.how_to_get,
+    expected=AFFECTNET_8.expected,
     fake=fake_affectnet,
-    notes=f"AffectNet-8 without contempt, which is listed as skipped; {AFFECTNET.notes}",
+    notes=f"AffectNet-8 without contempt, which is listed as skipped; {AFFECTNET_8.notes}",
     protocols="train_val",
 )
