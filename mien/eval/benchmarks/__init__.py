@@ -11,6 +11,7 @@ BENCHMARKS = {
     "bold": "mien.eval.benchmarks.bold:BOLD",
     "moviegraphs": "mien.eval.benchmarks.moviegraphs:MOVIEGRAPHS",
     "meld": "mien.eval.benchmarks.meld:MELD",
+    "liris": "mien.eval.benchmarks.liris:LIRIS",
     "emotic": "mien.eval.benchmarks.emotic:EMOTIC",
     "theatre": "mien.eval.benchmarks.theatre:THEATRE",
     "emotion6": "mien.eval.benchmarks.scene_sets:EMOTION6",
