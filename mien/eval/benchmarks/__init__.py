@@ -24,6 +24,17 @@ BENCHMARKS = {
     "fer2013": "mien.eval.benchmarks.fer2013:FER2013",
     "ferplus": "mien.eval.benchmarks.ferplus:FERPLUS",
     "emoset": "mien.eval.benchmarks.emoset:EMOSET",
+    "affectnet8": "mien.eval.benchmarks.affectnet:AFFECTNET_8",
+    "affectnet7": "mien.eval.benchmarks.affectnet:AFFECTNET_7",
+    "ckplus": "mien.eval.benchmarks.ckplus:CKPLUS",
+    "jaffe": "mien.eval.benchmarks.coded_files:JAFFE",
+    "sfew": "mien.eval.benchmarks.face_folders:SFEW",
+    "afew": "mien.eval.benchmarks.face_folders:AFEW",
+    "ravdess": "mien.eval.benchmarks.coded_files:RAVDESS",
+    "crema_d": "mien.eval.benchmarks.coded_files:CREMA_D",
+    "enterface05": "mien.eval.benchmarks.coded_files:ENTERFACE05",
+    "dfew": "mien.eval.benchmarks.fold_lists:DFEW",
+    "mafw": "mien.eval.benchmarks.fold_lists:MAFW",
 }
 """Name → where its `Benchmark` is; the file is imported when the benchmark is asked for."""
 
