@@ -81,6 +81,12 @@ def frame_rate(path: Path) -> float:
         return _rate(stream)
 
 
+def header_duration_s(path: Path) -> float:
+    """How long the file's header says it is, 0 where unknown, without decoding any; raises as `frame_rate` does."""
+    with _open(path, threads=1) as (container, stream):
+        return _duration_s(container, stream)
+
+
 def read_frames(path: Path, *, fps: float | None, short_side: int | None, threads: int = 0) -> Iterator[TimedPicture]:
     """The pictures of a video at `fps`, shrunk until the short side is at most `short_side`, never enlarged.
 

@@ -130,6 +130,13 @@ def test_film_that_cannot_be_read_costs_its_seconds(tmp_path: Path) -> None:
     assert len(release.samples) == 22
 
 
+def test_film_whose_header_tells_no_length_keeps_its_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.eval.benchmarks.liris.header_duration_s", lambda path: 0.0)
+    write_labels(tmp_path, *SPLITS["test"], rows=2)
+    (tmp_path / "MEDIAEVAL18_60.mp4").touch()
+    assert len(read_liris(tmp_path, "test").samples) == 24
+
+
 def test_copies_of_labels_must_say_the_same(tmp_path: Path) -> None:
     write_labels(tmp_path / "a", *SPLITS["test"])
     write_labels(tmp_path / "b", 57)

@@ -31,7 +31,7 @@ from mien.eval.benchmarks.liris_annotations import DIMENSIONS, Second, read_seco
 from mien.eval.benchmarks.liris_fake import write_fake_liris
 from mien.eval.benchmarks.release import Release, Sample
 from mien.eval.tasks import ClassNames
-from mien.media.video import probe_video
+from mien.media.video import header_duration_s
 from mien.types import Labels, MienError, Skipped
 
 INNER = "dev_inner"
@@ -82,7 +82,7 @@ def _read_film(root: Path, number: int, *, seconds: Sequence[Second], film: Path
     file = f"{name}.mp4" if film is None else film.relative_to(root).as_posix()
     samples, skipped = list[Sample](), list[Skipped]()
     try:
-        film_s = float("inf") if film is None else probe_video(film).duration_s
+        film_s = (header_duration_s(film) if film else 0) or float("inf")  # 0 is not known
     except MienError as error:
         return Release(samples=(), skipped=tuple(Skipped(what=_id(name, s), reason=str(error)) for s in seconds))
     end_s = min(film_s, seconds[-1].time_s + 1)
@@ -197,12 +197,12 @@ LIRIS = Benchmark(
     classes=ClassNames(vad=DIMENSIONS),
     splits=tuple(SPLITS),
     read=read_liris,
-    licence="research only, by signed agreement; most films are under Creative Commons licences of their own",
+    licence="research only, by signed agreement; the films are under Creative Commons licences of their own",
     how_to_get=HOW_TO_GET,
     fake=write_fake_liris,
     notes=(
         "Labels are what viewers felt, not what persons in the picture show. Film 46 has labels for about 100 of its "
-        "some 3,000 seconds: the rest of it is not used. How many seconds are labelled in all is not published; that "
+        "some 3,000 seconds: the rest of it is not used. How many seconds are labelled in all is not known here; that "
         "no film lacks labels is checked instead. Neighbouring seconds are nearly the same sample, so that bootstrap "
         "intervals, which draw seconds one by one, are much too narrow."
     ),
