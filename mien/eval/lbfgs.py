@@ -7,7 +7,7 @@ the worst conditioned.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,25 +28,40 @@ Objective = Callable[[Float64[Tensor, "q d"], Int64[Tensor, "q"]], tuple[Float64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Minimum:
-    """Where each problem ended, and `gap`, how far above its minimum the value is estimated to be."""
+    """Where each problem ended, and `gap`, how far above its minimum the value is estimated to be.
+
+    `history` is what was learnt of the curvature, for one who goes on from here.
+    """
 
     point: Float64[Tensor, "p d"]
     value: Float64[Tensor, "p"]
     gap: Float64[Tensor, "p"]
     converged: Bool[Tensor, "p"]
     iterations: int
+    history: tuple[_Pair, ...]
 
 
-def minimise(objective: Objective, start: Float64[Tensor, "p d"], *, tolerance: float, max_iterations: int) -> Minimum:
+_Pair = tuple[Tensor, Tensor, Tensor]
+
+
+def minimise(
+    objective: Objective,
+    start: Float64[Tensor, "p d"],
+    *,
+    tolerance: float,
+    max_iterations: int,
+    rounding: float = ROUNDING,
+    history: Sequence[_Pair] = (),
+) -> Minimum:
     """Minimise each row's problem until its gap is at most `tolerance` · |value|.
 
     Give it variables in which the Hessian is roughly the identity: then a first step of length one is about right.
     The gap is half the Newton decrement, `½ gᵀH⁻¹g`, with `H⁻¹` as L-BFGS knows it or the identity, whichever makes
-    it larger. Deterministic. What has not converged after `max_iterations` is marked so in the result.
+    it larger. `rounding` is the values' relative error; `history` is a former
+    minimum's. Deterministic. What has not converged after `max_iterations` is marked so in the result.
     """
     x = start
     value, gradient = objective(x, torch.arange(len(x)))
-    history: list[_Pair] = []
     stuck = torch.zeros_like(value, dtype=torch.bool)
     iterations = 0
     while True:
@@ -56,15 +71,16 @@ def minimise(objective: Objective, start: Float64[Tensor, "p d"], *, tolerance: 
         converged = gap <= tolerance * value.abs()
         active = (~converged & ~stuck).nonzero()[:, 0]
         if iterations == max_iterations or not len(active):
-            return Minimum(point=x, value=value, gap=gap, converged=converged, iterations=iterations)
+            return Minimum(
+                point=x, value=value, gap=gap, converged=converged, iterations=iterations, history=tuple(history)
+            )
         iterations += 1
-        new_x, new_value, new_gradient, left = _search(objective, active, x, value, gradient, direction, slope)
+        new_x, new_value, new_gradient, left = _search(
+            objective, active, x, value, gradient, direction, slope, rounding
+        )
         stuck[left] = True
         history = [*history, _pair(new_x - x, new_gradient - gradient)][-HISTORY:]
         x, value, gradient = new_x, new_value, new_gradient
-
-
-_Pair = tuple[Tensor, Tensor, Tensor]
 
 
 def _search(
@@ -75,6 +91,7 @@ def _search(
     gradient: Tensor,
     direction: Tensor,
     slope: Tensor,
+    rounding: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Halve each active row's step until it delivers. Rows that never do are returned last, and stay where they are."""
     new_x, new_value, new_gradient = x.clone(), value.clone(), gradient.clone()
@@ -82,7 +99,7 @@ def _search(
     for _ in range(MAX_HALVINGS):
         trial = x[left] + step * direction[left]
         trial_value, trial_gradient = objective(trial, left)
-        enough = value[left] + SUFFICIENT_DECREASE * step * slope[left] + ROUNDING * value[left].abs()
+        enough = value[left] + SUFFICIENT_DECREASE * step * slope[left] + rounding * value[left].abs()
         good = trial_value <= enough
         done = left[good]
         new_x[done], new_value[done], new_gradient[done] = trial[good], trial_value[good], trial_gradient[good]
@@ -92,7 +109,7 @@ def _search(
     return new_x, new_value, new_gradient, left
 
 
-def _direction(gradient: Tensor, history: list[_Pair]) -> Tensor:
+def _direction(gradient: Tensor, history: Sequence[_Pair]) -> Tensor:
     """−H·gradient by the two-loop recursion (Nocedal and Wright, algorithm 7.4), row by row."""
     q = gradient.clone()
     alphas = []
@@ -114,7 +131,7 @@ def _pair(s: Tensor, y: Tensor) -> _Pair:
     return s, y, torch.where(curvature > 0, 1 / curvature, 0.0)
 
 
-def _scale(history: list[_Pair]) -> Tensor:
+def _scale(history: Sequence[_Pair]) -> Tensor:
     """s·y / y·y of each row's latest move: the size of the inverse Hessian; 1 where a row never moved."""
     scale = torch.ones_like(history[0][2])
     for _, y, rho in history:

@@ -44,6 +44,9 @@ class Ridge(Config):
     alpha: float = Field(ge=0)
 
 
+RIDGE_ROWS = 8192
+"""Rows that ridge looks at at a time."""
+
 ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge, Field(discriminator="kind")]
 
 
@@ -147,11 +150,15 @@ def fit_ridge(
 ) -> LinearProbe:
     """Ridge regression in closed form, every dimension at once."""
     _check(x)
-    features, values = torch.from_numpy(x).double(), torch.from_numpy(target).double()
-    mean_x, mean_y = features.mean(dim=0), values.mean(dim=0)
-    centred = features - mean_x
-    gram = centred.T @ centred + alpha * torch.eye(centred.shape[1], dtype=torch.float64)
-    moment = centred.T @ (values - mean_y)  # [e, c]
+    values = torch.from_numpy(target).double()
+    mean_x, mean_y = torch.from_numpy(x.mean(axis=0, dtype=np.float64)), values.mean(dim=0)
+    gram = alpha * torch.eye(x.shape[1], dtype=torch.float64)
+    moment = torch.zeros(x.shape[1], values.shape[1], dtype=torch.float64)  # [e, c]
+    for start in range(0, len(x), RIDGE_ROWS):  # in blocks, so that a million rows need no float64 copy
+        rows = slice(start, start + RIDGE_ROWS)
+        centred = torch.from_numpy(x[rows]).double() - mean_x
+        gram += centred.T @ centred
+        moment += centred.T @ (values[rows] - mean_y)
     factor, failed = torch.linalg.cholesky_ex(gram)
     if failed:
         raise MienError(f"ridge with {alpha = } has no single solution on these features; raise alpha")
@@ -164,5 +171,5 @@ def fit_ridge(
 def _check(x: Float[np.ndarray, "n e"]) -> None:
     if not len(x):
         raise MienError("no samples to fit a probe on; are all clips of the training split skipped?")
-    if not np.isfinite(x).all():
+    if not np.isfinite([x.min(), x.max()]).all():  # NaN comes through both; no copy the size of x
         raise MienError(f"features of {int((~np.isfinite(x)).any(axis=1).sum())} samples are not finite numbers")

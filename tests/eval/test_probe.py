@@ -74,6 +74,29 @@ def test_ridge_equals_scikit_learns(alpha):
     np.testing.assert_allclose(probe.decision(x), oracle.predict(x), rtol=1e-8, atol=1e-10)
 
 
+def test_blocks_of_rows_and_parts_of_the_rows_for_the_basis_change_nothing(monkeypatch):
+    x = unit_features(700, 8)
+    positive = labels_of(x, num_labels=3)
+    target = x[:, :2].astype(np.float64) ** 2
+    whole = fit_one_vs_rest(x, positive, classes=tuple("abc"), C=3.0), fit_ridge(x, target, classes=("a", "b"), alpha=1)
+    monkeypatch.setattr("mien.eval.logistic.BLOCK_ROWS", 64)
+    monkeypatch.setattr("mien.eval.logistic.BASIS_ROWS_A_COLUMN", 2)
+    monkeypatch.setattr("mien.eval.probe.RIDGE_ROWS", 64)
+    parts = fit_one_vs_rest(x, positive, classes=tuple("abc"), C=3.0), fit_ridge(x, target, classes=("a", "b"), alpha=1)
+    np.testing.assert_allclose(parts[0].weight, whole[0].weight, atol=1e-3)
+    np.testing.assert_allclose(parts[1].weight, whole[1].weight, rtol=1e-9)
+
+
+def test_steps_in_float32_go_on_in_float64_until_that_has_converged():
+    x = unit_features(400, 16).astype(np.float64)
+    x[:, 0] += 100  # float32 logits are then good to 1e-5 only
+    positive = labels_of(x, num_labels=2)
+    probe = fit_one_vs_rest(x, positive, classes=("a", "b"), C=10.0)
+    for k in range(2):
+        slope = 10 * (probe.probabilities(x)[:, k] - positive[:, k]) @ (x - x.mean(axis=0)) + probe.weight[k]
+        assert np.abs(slope).max() < 0.02
+
+
 def test_fit_is_the_same_every_time():
     x = unit_features(200, 32)
     positive = labels_of(x, num_labels=6)
