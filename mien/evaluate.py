@@ -9,6 +9,7 @@ from mien.data.store import Store
 from mien.eval.benchmarks import Benchmark, load_benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import Release, stage
+from mien.eval.feature_cache import FeatureCache
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.hub import resolve, weights_hash
@@ -45,6 +46,13 @@ def evaluate_model(
         splits = dict.fromkeys((chosen.train_split, split or chosen.report[0]))
         prepare_release(scored, root=root, store=store, splits=tuple(splits), workers=workers, on_video=on_video)
     opened = Store(store)
+    weights = weights_hash(resolve(model))
+    made_by = {
+        "weights": weights,
+        "config": loaded.config.model_dump(mode="json"),
+        "features": chosen.features,
+        "device": loaded.device,
+    }
     return evaluate(
         scored,
         root=root,
@@ -52,12 +60,13 @@ def evaluate_model(
         embed=loaded.embed_batch if chosen.features == "video" else loaded.embed_first_frames,
         make_loader=lambda clips: loaded.loader(opened, clips),
         model_id=model,
-        weights_hash=weights_hash(resolve(model)),
+        weights_hash=weights,
         protocol=protocol,
         split=split,
         reading=loaded.config.clip.model_dump(mode="json"),
         out=out,
         heads=heads,
+        cache=FeatureCache(store=opened, model=made_by),
     )
 
 

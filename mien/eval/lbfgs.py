@@ -57,8 +57,8 @@ def minimise(
 
     Give it variables in which the Hessian is roughly the identity: then a first step of length one is about right.
     The gap is half the Newton decrement, `½ gᵀH⁻¹g`, with `H⁻¹` as L-BFGS knows it or the identity, whichever makes
-    it larger. `rounding` is the values' relative error; `history` is a former
-    minimum's. Deterministic. What has not converged after `max_iterations` is marked so in the result.
+    it larger. `rounding` is the values' relative error; `history` is a former minimum's.
+    Deterministic. What has not converged after `max_iterations` is marked so in the result.
     """
     x = start
     value, gradient = objective(x, torch.arange(len(x)))

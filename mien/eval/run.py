@@ -12,7 +12,8 @@ from mien.data.store import Store
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import labelled_clips
-from mien.eval.features import Embed, extract_features
+from mien.eval.feature_cache import FeatureCache
+from mien.eval.features import Embed, extract_features, features_of
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
 from mien.eval.tasks import combine, run_task
 from mien.types import Clip, ClipBatch, Features, MienError, Skipped
@@ -36,22 +37,26 @@ def evaluate(
     reading: Mapping[str, Any] | None = None,
     out: Path | None = None,
     heads: Path | None = None,
+    cache: FeatureCache | None = None,
 ) -> EvalResult:
     """Fit the protocol's probes on the training split's features, and score them on `split`, the protocol's by default.
 
     root: the benchmark's release; store: what `mien prepare` made of it. seed: the model's, if there is one (nothing
     here is random). reading: how clips are read, for the record; its `subject`, if any, overrules the store's.
-    out: the JSON file to write; heads: a folder for the fitted probes, `TASK.safetensors` each.
+    out: the JSON file to write; heads: a folder for the fitted probes, `TASK.safetensors` each. cache: where features
+    are looked for before they are computed, and kept.
     """
     scored = benchmark.protocol(protocol)
     split = split or scored.report[0]
     if split not in benchmark.splits:
         raise MienError(f"{benchmark.name} has no split {split!r}; it has {', '.join(benchmark.splits)}")
     begin, started_at = time.perf_counter(), datetime.now(UTC)
-    train, train_skipped = embed_split(
-        benchmark, scored.train_split, root=root, store=store, embed=embed, make_loader=make_loader
-    )
-    test, test_skipped = embed_split(benchmark, split, root=root, store=store, embed=embed, make_loader=make_loader)
+
+    def features(name: str) -> tuple[Features, list[Skipped]]:
+        return embed_split(benchmark, name, root=root, store=store, embed=embed, make_loader=make_loader, cache=cache)
+
+    train, train_skipped = features(scored.train_split)
+    test, test_skipped = features(split)
     results = []
     for task in scored.tasks:
         result, head = run_task(task, classes=benchmark.classes, train=train, test=test)
@@ -88,11 +93,24 @@ def evaluate(
 
 
 def embed_split(
-    benchmark: Benchmark, split: str, *, root: Path, store: Store, embed: Embed, make_loader: MakeLoader
+    benchmark: Benchmark,
+    split: str,
+    *,
+    root: Path,
+    store: Store,
+    embed: Embed,
+    make_loader: MakeLoader,
+    cache: FeatureCache | None = None,
 ) -> tuple[Features, list[Skipped]]:
     """The features and labels of one split, and what of it could not be used."""
     samples, skipped = labelled_clips(benchmark.read(root, split), store)
     if not samples:
         why = f"; the first because {skipped[0].reason}" if skipped else ""
         raise MienError(f"no clip of {benchmark.name}'s split {split!r} is in the store: {len(skipped)} skipped{why}")
-    return extract_features(embed, make_loader([s.clip for s in samples]), samples=samples), skipped
+    clips = [sample.clip for sample in samples]
+    if cache is not None and (x := cache.load(clips)) is not None:
+        return features_of(x, samples=samples), skipped
+    features = extract_features(embed, make_loader(clips), samples=samples)
+    if cache is not None:
+        cache.save(clips, features.x)
+    return features, skipped

@@ -11,6 +11,7 @@ from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.benchmarks.fakes import MARKER
 from mien.eval.benchmarks.theatre import read_truth
 from mien.eval.comparison import compare, load_results
+from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import extract_features
 from mien.eval.probe import LinearProbe
 from mien.eval.results import EvalResult
@@ -178,6 +179,28 @@ def test_every_benchmark_has_a_protocol_whose_probes_find_their_labels(name):
     classes = {"multinomial": benchmark.classes.category, "one_vs_rest": benchmark.classes.scores,
                "ridge": benchmark.classes.vad}  # fmt: skip
     assert all(classes[task.probe.kind] for task in protocol.tasks)
+
+
+def test_features_are_computed_once_and_labels_read_each_time(root, tmp_path):
+    class Remembered(FeatureCache):
+        kept: dict = {}  # noqa: RUF012
+
+        def load(self, clips):
+            return self.kept.get(tuple(clip.id for clip in clips))
+
+        def save(self, clips, x):
+            self.kept[tuple(clip.id for clip in clips)] = x
+
+    calls = []
+    cache = Remembered(store=FakeStore(), model={})
+    first = run(root, cache=cache, embed=lambda batch: [calls.append(batch), embed(batch)][1])
+    num_batches = len(calls)
+    path = root / "test" / "0000.truth.json"
+    path.write_text(path.read_text().replace('"anger"', '"joy"'))
+    second = run(root, cache=cache, embed=lambda batch: [calls.append(batch), embed(batch)][1])
+    assert (num_batches, len(calls)) == (20, 20)
+    assert first.task("emotion").metrics["accuracy"] == 1.0
+    assert second.task("emotion").metrics["accuracy"] == pytest.approx(26 / 28)
 
 
 # ── features ─────────────────────────────────────────────────────────────────────────────────────
