@@ -43,7 +43,7 @@ def evaluate_model(
     chosen = scored.protocol(protocol)
     if store is None:
         store = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
-        splits = dict.fromkeys((chosen.train_split, split or chosen.report[0]))
+        splits = dict.fromkeys((chosen.train_split, *chosen.validation_splits, split or chosen.report[0]))
         prepare_release(scored, root=root, store=store, splits=tuple(splits), workers=workers, on_video=on_video)
     opened = Store(store)
     weights = weights_hash(resolve(model))

@@ -15,6 +15,7 @@ from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import Embed, extract_features, features_of
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
+from mien.eval.sweep import choose
 from mien.eval.tasks import combine, run_task
 from mien.types import Clip, ClipBatch, Features, MienError, Skipped
 
@@ -58,12 +59,19 @@ def evaluate(
     train, train_skipped = features(scored.train_split)
     test, test_skipped = features(split)
     results = []
-    for task in scored.tasks:
+    skipped = [*train_skipped, *test_skipped]
+    validations: dict[str | None, Features | None] = {None: None}
+    for name in scored.validation_splits:
+        _require_apart(name, benchmark=benchmark, split=split)
+        validations[name], validation_skipped = features(name)
+        skipped += validation_skipped
+    for named in scored.tasks:
+        validation = validations[named.sweep.validation_split] if named.sweep is not None else None
+        task = choose(named, classes=benchmark.classes, train=train, validation=validation)
         result, head = run_task(task, classes=benchmark.classes, train=train, test=test)
         results.append(result)
         if heads is not None:
             head.save(heads / f"{task.name}.safetensors")
-    skipped = [*train_skipped, *test_skipped]
     record = EvalResult(
         benchmark=benchmark.name,
         is_generated=benchmark.is_generated or is_fake(root),
@@ -90,6 +98,14 @@ def evaluate(
     if out is not None:
         record.save(out)
     return record
+
+
+def _require_apart(name: str, *, benchmark: Benchmark, split: str) -> None:
+    """Probes may be chosen on split `name` if there is such a one, and it is not the one they are scored on."""
+    if name not in benchmark.splits:
+        raise MienError(f"{benchmark.name} has no split {name!r} to choose on; it has {', '.join(benchmark.splits)}")
+    if name == split:
+        raise MienError(f"probes chosen on {name!r} must not be scored on it; ask for another split")
 
 
 def embed_split(

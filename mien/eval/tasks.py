@@ -29,6 +29,23 @@ from mien.types import Features, MienError
 PROTOCOLS = Path(__file__).parent / "protocols"
 
 
+class Sweep(Config):
+    """How a probe's strength is chosen (see `mien.eval.sweep`); the one that the probe itself tells is not used."""
+
+    grid: tuple[float, ...] = Field(min_length=2)
+    """Values of `C`, or of ridge's `alpha`."""
+    metric: str
+    validation_split: str | None = None
+    """Where the values are compared; without one, on a share of train's groups that is held out meanwhile."""
+    held_out: float = Field(0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _has_positive_values(self) -> Sweep:
+        if min(self.grid) <= 0:
+            raise ValueError(f"a sweep's grid has positive numbers only, got {list(self.grid)}")
+        return self
+
+
 class Task(Config):
     """One probe of a protocol. `positive_at` matters to `one_vs_rest` only, `smoothing` to what `ridge` predicts."""
 
@@ -36,6 +53,7 @@ class Task(Config):
     probe: ProbeConfig
     positive_at: float = Field(0.5, ge=0, le=1)
     smoothing: Smoothing | None = None
+    sweep: Sweep | None = None
 
     @model_validator(mode="after")
     def _smooths_numbers(self) -> Task:
@@ -76,6 +94,12 @@ class Protocol(Config):
     tasks: tuple[Task, ...]
     combined: tuple[Combined, ...] = ()
     """The scores that a benchmark makes of its tasks' metrics."""
+
+    @property
+    def validation_splits(self) -> tuple[str, ...]:
+        """The splits that probes' strengths are chosen on, each once."""
+        names = [task.sweep.validation_split for task in self.tasks if task.sweep is not None]
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

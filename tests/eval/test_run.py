@@ -16,6 +16,7 @@ from mien.eval.features import extract_features
 from mien.eval.probe import LinearProbe
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
+from mien.eval.tasks import Task
 from mien.types import CATEGORIES, EMOTIONS, Clip, ClipBatch, LabeledClip, Labels, MienError
 
 
@@ -201,6 +202,30 @@ def test_features_are_computed_once_and_labels_read_each_time(root, tmp_path):
     assert (num_batches, len(calls)) == (20, 20)
     assert first.task("emotion").metrics["accuracy"] == 1.0
     assert second.task("emotion").metrics["accuracy"] == pytest.approx(26 / 28)
+
+
+def test_sweep_chooses_by_the_protocol_and_the_record_tells_what_was_chosen(root):
+    result = run(root, protocol="sweep")
+    assert result.task("emotion").probe == {"kind": "multinomial", "C": 0.1}  # all are right; the first of equals
+    assert result.protocol["tasks"][0]["sweep"]["held_out"] == 0.2
+    assert result.num_train == 28
+
+
+def test_probes_are_not_chosen_on_the_split_that_is_scored(root):
+    theatre = load_benchmark("theatre")
+    sweep = {"grid": (1.0, 2.0), "metric": "accuracy", "validation_split": "test"}
+    task = Task.model_validate({"name": "emotion", "probe": {"kind": "multinomial", "C": 1}, "sweep": sweep})
+    protocol = theatre.protocol().model_copy(update={"tasks": (task,)})
+
+    class Chosen(type(theatre)):  # type: ignore[misc]
+        def protocol(self, name="paper"):
+            return protocol
+
+    chosen = Chosen(**{name: getattr(theatre, name) for name in theatre.__dataclass_fields__})
+    settings = {"root": root, "store": FakeStore(), "embed": embed, "make_loader": make_loader, "model_id": "m"}
+    with pytest.raises(MienError, match="chosen on 'test' must not be scored on it"):
+        evaluate(chosen, weights_hash="0", **settings)
+    assert evaluate(chosen, weights_hash="0", split="train", **settings).task("emotion").probe["C"] == 1
 
 
 # ── features ─────────────────────────────────────────────────────────────────────────────────────
