@@ -30,7 +30,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For a machine to read.
 
 @data.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """Name the benchmarks, their splits with the samples these should have, and their terms.
+    """Name the benchmarks, and the splits that are fitted and scored on with the samples these should have.
+
+    Terms, other splits and all else: `mien data describe NAME`.
 
     Example: `mien data list`
     """
@@ -42,11 +44,14 @@ def list_(as_json: JsonOption = False) -> None:
             print_json([_facts(each) for each in benchmarks])
             return
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for column in ("name", "title", "splits", "licence"):
-            table.add_column(column)
+        for column in ("name", "title"):
+            table.add_column(column, no_wrap=True)
+        table.add_column("fitted and scored on")
         for each in benchmarks:
-            told = (f"{split} {each.expected[split]:,}" if split in each.expected else split for split in each.splits)
-            table.add_row(each.name, escape(each.title), ", ".join(told), escape(each.licence))
+            protocol = each.protocol()
+            splits = dict.fromkeys((protocol.train_split, *protocol.report))
+            told = (f"{split} {each.expected[split]:,}" if split in each.expected else split for split in splits)
+            table.add_row(each.name, escape(each.title), ", ".join(told))
         output.print(table)
 
 

@@ -54,6 +54,7 @@ def test_fake_has_samples_with_the_labels_that_the_protocol_wants(name: str) -> 
                 assert all(map(math.isfinite, labels.vad))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAKED)
 def test_fake_is_the_same_each_time(name: str, tmp_path: Path) -> None:
     benchmark = load_benchmark(name)
