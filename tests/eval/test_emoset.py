@@ -52,6 +52,8 @@ def test_picture_without_annotation_and_one_annotated_otherwise_are_listed(root:
         ("info.json", '{"emotion": {"label2idx": {"joy": 0}}}', "label2idx names joy"),
         ("test.json", '[["joy", "a", "a.jpg", "a.json"]]', "row 1: emotion is 'joy'"),
         ("test.json", '[["awe", "a.json"]]', "row 1: .* is not an emotion, an id"),
+        ("test.json", '[["awe", "a", "a.jpg", "../a.json"]]', r"row 1: '\.\./a\.json' is not below"),
+        ("test.json", '[["awe", "a", "/a.jpg", "a.json"]]', r"row 1: '/a\.jpg' is not below"),
         ("test.json", '[["awe", ', "not whole"),
     ],
 )

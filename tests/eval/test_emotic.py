@@ -242,6 +242,12 @@ def one_hot(order: tuple[str, ...], *names: str) -> list[float]:
     return [float(name in names) for name in order]
 
 
+def test_converted_row_of_a_picture_outside_the_root_is_refused(root: Path) -> None:
+    write_table(root / "val.csv", converted(Filename="../../../../picture.jpg"))
+    with pytest.raises(MienError, match=r"picture\.jpg' is not below the release's root"):
+        read_emotic(root, "val")
+
+
 def test_array_beside_the_table_is_in_alphabetical_order(root: Path) -> None:
     table = write_table(root / "val.csv", converted())
     np.save(root / "val_cat_arr.npy", [one_hot(ALPHABETICAL, "Peace", "Fear")])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from mien.eval.benchmarks.release import leads_out
 from mien.prepare.sidecar import SidecarRow
 from mien.types import CATEGORIES, MienError
 
@@ -114,7 +115,7 @@ def _row(values: list[str], *, line: int, path: Path) -> Row:
     if len(values) != len(COLUMNS):
         raise MienError(f"{where}: {len(values)} columns where BoLD has {len(COLUMNS)}; is it BoLD's {path.name}?")
     fields = dict(zip(COLUMNS, (value.strip() for value in values), strict=True))
-    if not fields["video"].endswith(".mp4") or ".." in fields["video"].split("/") or fields["video"].startswith("/"):
+    if not fields["video"].endswith(".mp4") or leads_out(fields["video"]):
         raise MienError(
             f"{where}: {fields['video']!r} is no video of BoLD, such as 003/ID.mp4/0012.mp4; the released file has no "
             "header and none to be added"

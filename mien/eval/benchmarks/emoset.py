@@ -21,7 +21,7 @@ from typing import Any
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.fake_pictures import write_scene
-from mien.eval.benchmarks.release import Release, Sample
+from mien.eval.benchmarks.release import Release, Sample, leads_out
 from mien.eval.tasks import ClassNames
 from mien.media.video import IMAGE_SUFFIXES
 from mien.types import Labels, MienError, Skipped
@@ -78,6 +78,8 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
                 "the path of a picture and that of its annotation"
             )
         category = class_of(fields[0], CLASSES)
+        if outside := next((field for field in (*pictures, *annotations) if leads_out(field)), None):
+            raise MienError(f"{path}, row {number}: {outside!r} is not below {path.parent}; get {path.name} again")
         if category is None:
             raise MienError(f"{path}, row {number}: emotion is {fields[0]!r}; it must be one of {', '.join(CLASSES)}")
         yield category, pictures[0], annotations[0] if annotations else ""

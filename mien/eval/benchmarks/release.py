@@ -23,6 +23,8 @@ class Sample:
     `file` is a video's or a picture's path below the release's root. `subject` names the person it is about where the
     release has boxes of that person alone (`Release.boxes`). `end_s` None reaches to the file's end. `group` is what
     samples must not be spread over splits by: the film, the dialogue. `attributes` are the subject's, as annotated.
+
+    Raises MienError where the file would not be below the root: it is read, and linked to by its name.
     """
 
     id: str
@@ -35,11 +37,23 @@ class Sample:
     group: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if leads_out(self.file):
+            raise MienError(
+                f"{self.id}: the file {self.file!r} is not below the release's root; official annotations have none "
+                "such: get them again"
+            )
+
     @property
     def video(self) -> str:
         """Its name in the store: the file's path without suffix, and the person, who is seen there alone."""
         name = PurePosixPath(self.file).with_suffix("").as_posix()
         return f"{name}~{self.subject}" if self.subject else name
+
+
+def leads_out(path: str) -> bool:
+    """Whether a path that annotations name may lead out of the folder that it is said to be in."""
+    return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
