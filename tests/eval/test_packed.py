@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample, stage
@@ -18,6 +19,15 @@ def test_packed_file_is_written_out_with_its_boxes_and_not_twice(tmp_path: Path)
     assert stage(tmp_path / "root", [release(b"second")], tmp_path / "files") == 1
     assert (tmp_path / "files/train/a.png").read_bytes() == b"first"
     assert (tmp_path / "files/train/a.boxes.csv").is_file()
+
+
+def test_release_that_was_unpacked_since_keeps_what_was_written_out(tmp_path: Path) -> None:
+    stage(tmp_path / "root", [release(b"packed")], tmp_path / "files")
+    (tmp_path / "root/train").mkdir(parents=True)
+    (tmp_path / "root/train/a.png").write_bytes(b"packed")
+    unpacked = replace(release(b""), packed={})
+    assert stage(tmp_path / "root", [unpacked], tmp_path / "files") == 1
+    assert (tmp_path / "files/train/a.png").read_bytes() == b"packed"
 
 
 def test_packed_file_is_not_missing(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def stage(root: Path, releases: Sequence[Release], folder: Path) -> int:
             link.unlink()
         if file in packed:
             _unpack(packed[file], link)
-        elif not link.is_symlink():
+        elif not (link.is_symlink() or link.is_file()):
             link.symlink_to(source)
         if video in boxes:
             write_sidecar(link.with_name(link.stem + SUFFIX), boxes[video])
