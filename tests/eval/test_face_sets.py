@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,11 +99,20 @@ def test_ckplus_sample_is_the_peak_and_unlabelled_sequences_are_listed(tmp_path:
     assert release.missing(tmp_path) == ()
 
 
-def test_ckplus_label_that_is_no_number_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["neutral", "inf", "3.5"])
+def test_ckplus_label_that_is_no_whole_number_is_refused(text: str, tmp_path: Path) -> None:
     fake_ckplus(tmp_path)
-    next((tmp_path / "Emotion/S005/002").iterdir()).write_text("neutral")
-    with pytest.raises(MienError, match="the emotion is 'neutral'"):
+    next((tmp_path / "Emotion/S005/002").iterdir()).write_text(text)
+    with pytest.raises(MienError, match=f"the emotion is '{text}'"):
         CKPLUS.read(tmp_path, "test1")
+
+
+def test_ckplus_label_of_a_person_without_pictures_is_a_sample_that_is_missing(tmp_path: Path) -> None:
+    fake_ckplus(tmp_path)
+    shutil.rmtree(tmp_path / "cohn-kanade-images/S005")
+    missing = CKPLUS.read(tmp_path, "test1").missing(tmp_path)
+    assert [s.what for s in missing][:2] == ["S005_002_00000011", "S005_003_00000011"]
+    assert len(missing) == 7
 
 
 def test_ckplus_without_its_labels_is_refused(tmp_path: Path) -> None:
@@ -139,15 +149,12 @@ def test_file_name_says_who_and_what(name: str, files: list[str], expected: dict
     assert labels(name, read(name, write(tmp_path, *files), "test1")) == expected
 
 
-def test_ravdess_songs_and_takes_without_sound_are_listed(tmp_path: Path) -> None:
+def test_ravdess_songs_and_takes_without_sound_are_no_samples_whose_number_hides_missing_ones(tmp_path: Path) -> None:
     takes = [f"Actor_{n:02d}/01-01-01-01-01-01-{n:02d}.mp4" for n in range(1, 6)]
     write(tmp_path, *takes, "Actor_01/02-01-01-01-01-01-01.mp4", "Actor_01/01-02-01-01-01-01-01.mp4")
     release = read("ravdess", tmp_path, "test1")
     assert [s.id for s in release.samples] == ["01-01-01-01-01-01-01"]
-    assert [s.what for s in release.skipped] == [
-        "Actor_01/01-02-01-01-01-01-01.mp4",
-        "Actor_01/02-01-01-01-01-01-01.mp4",
-    ]
+    assert release.skipped == ()
 
 
 def test_file_that_is_there_twice_counts_once_and_odd_names_are_listed(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def read_ckplus(root: Path, split: str) -> Release:
     labels = {path: LABEL.fullmatch(path.name) for path in sorted((root / "Emotion").rglob("*_emotion.txt"))}
     found = [(path, match) for path, match in labels.items() if match]
     sequences = sorted(p.relative_to(root / IMAGES).as_posix() for p in (root / IMAGES).glob("S*/[0-9]*") if p.is_dir())
-    chosen = subjects_of(split, [name.split("/")[0] for name in sequences], title=f"CK+ in {root}")
+    people = [name.split("/")[0] for name in sequences] + [match["subject"] for _, match in found]
+    chosen = subjects_of(split, people, title=f"CK+ in {root}")
     samples, labelled = list[Sample](), set[str]()
     for path, match in found:
         sequence = f"{match['subject']}/{match['sequence']}"
@@ -60,12 +61,12 @@ def read_ckplus(root: Path, split: str) -> Release:
 def _code(path: Path) -> int:
     text = path.read_text(encoding="utf-8").strip()
     try:
-        code = int(float(text))
+        code = float(text)
     except ValueError:
         code = 0
     if code not in CODES:
-        raise MienError(f"{path}: the emotion is {text!r}; it must be a number from 1 to {len(CODES)}")
-    return code
+        raise MienError(f"{path}: the emotion is {text!r}; it must be a whole number from 1 to {len(CODES)}")
+    return int(code)
 
 
 def fake_ckplus(root: Path) -> None:

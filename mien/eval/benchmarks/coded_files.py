@@ -33,8 +33,9 @@ from mien.types import Labels, MienError, Skipped
 class CodedFiles:
     """How one set names its files.
 
-    `name` has the groups `subject` and `code`; `codes` are the codes' classes. Files whose name matches `other` are of
-    the set and not used, `because`. `fake` is a file's name, with the two in braces.
+    `name` has the groups `subject` and `code`; `codes` are the codes' classes. Files whose name matches `other` are
+    other parts of the set: no samples, nor listed, since they would count among those that a split should have. `fake`
+    is a file's name, with the two in braces.
     """
 
     title: str
@@ -44,7 +45,6 @@ class CodedFiles:
     subjects: tuple[str, ...]
     """Some of the people, for the fake."""
     other: str = ""
-    because: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,10 +60,8 @@ def read_coded(files: CodedFiles, root: Path, split: str) -> Release:
         what = path.relative_to(root).as_posix()
         if found:
             matched.append((path, found))
-        elif files.other and re.fullmatch(files.other, path.name):
-            skipped.append(Skipped(what=what, reason=files.because))
-        elif path.suffix.lower() == suffix:
-            skipped.append(Skipped(what=what, reason=f"its name is not like {Path(files.fake).name}"))
+        elif path.suffix.lower() == suffix and not re.fullmatch(files.other, path.name):
+            skipped.append(Skipped(what=what, reason=f"its name is not like {_example(files)}"))
     if not matched:
         raise MienError(f"{root} has no file named like {_example(files)} in it; name the root of {files.title}")
     chosen = subjects_of(split, [found["subject"] for _, found in matched], title=f"{files.title} in {root}")
@@ -156,8 +154,7 @@ RAVDESS = coded_benchmark(
         },
         fake="Actor_{subject}/01-01-{code}-01-01-01-{subject}.mp4",
         subjects=("01", "02", "03", "04", "05"),
-        other=r"0[1-3](-\d\d){6}\.(mp4|wav)",
-        because="not speech with sound and picture (01-01-…): a song, or the same take without one of the two",
+        other=r"0[1-3](-\d\d){6}\.mp4",  # songs, and the same takes without sound
     ),
     licence="CC BY-NC-SA 4.0",
     how_to_get="https://zenodo.org/records/1188976: Video_Speech_Actor_01.zip to _24.zip, 1,440 videos with sound",
