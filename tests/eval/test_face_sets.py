@@ -196,6 +196,12 @@ def test_dfew_list_of_something_else_is_refused(row: str, header: str, says: str
         read("dfew", tmp_path, "test2")
 
 
+def test_dfew_videos_of_one_number_are_not_guessed_between(tmp_path: Path) -> None:
+    write(dfew(tmp_path, "7,4"), "Clip/original/part_1/7.mp4", "Clip/original/part_2/00007.mp4")
+    with pytest.raises(MienError, match=r"part_1/7\.mp4 and .*part_2/00007\.mp4 are both video 7; keep one"):
+        read("dfew", tmp_path, "test2")
+
+
 def test_dfew_with_frames_alone_is_refused(tmp_path: Path) -> None:
     write(dfew(tmp_path, "7,4"), "Clip/clip_224x224/00007/1.jpg")
     with pytest.raises(MienError, match="has no videos of DFEW"):

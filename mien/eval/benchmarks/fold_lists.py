@@ -51,7 +51,7 @@ class FoldLists:
 
 
 def read_fold(lists: FoldLists, root: Path, split: str) -> Release:
-    """The videos of one part of one fold, in the order of its list; those that are not there are skipped."""
+    """The videos of one part of one fold, in the order of its list, whether or not they are there."""
     part, fold = part_and_fold(split, title=f"{lists.title} in {root}")
     path = root / lists.lists.format(part=part, fold=fold)
     if not path.is_file():
@@ -59,7 +59,7 @@ def read_fold(lists: FoldLists, root: Path, split: str) -> Release:
     clips = next((name for name in lists.clips if (root / name).is_dir()), None)
     if clips is None:
         raise MienError(f"{root} has no videos of {lists.title}: no folder {' or '.join(lists.clips)}; unpack one")
-    there = {int(p.stem): p for p in sorted((root / clips).rglob("*")) if _is_numbered_video(p)}
+    there = _videos(root / clips)
     samples = list[Sample]()
     for number, code in _rows(lists, path):
         category = lists.classes.index(lists.codes[code])
@@ -70,8 +70,15 @@ def read_fold(lists: FoldLists, root: Path, split: str) -> Release:
     return Release(samples=tuple(samples), boxes=boxes)
 
 
-def _is_numbered_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and path.stem.isdecimal() and path.is_file()
+def _videos(folder: Path) -> dict[int, Path]:
+    """The videos at any depth, by the numbers they are named by."""
+    there = dict[int, Path]()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in VIDEO_SUFFIXES and path.stem.isdecimal() and path.is_file():
+            first = there.setdefault(int(path.stem), path)
+            if first is not path:
+                raise MienError(f"{first} and {path} are both video {int(path.stem)}; keep one of them below {folder}")
+    return there
 
 
 def _rows(lists: FoldLists, path: Path) -> list[tuple[int, str]]:
