@@ -49,7 +49,7 @@ def list_(as_json: JsonOption = False) -> None:
         table.add_column("fitted and scored on")
         for each in benchmarks:
             protocol = each.protocol()
-            splits = dict.fromkeys((protocol.train_split, *protocol.report))
+            splits = dict.fromkeys((*protocol.fit_splits, *protocol.report))
             told = (f"{split} {each.expected[split]:,}" if split in each.expected else split for split in splits)
             table.add_row(each.name, escape(each.title), ", ".join(told))
         output.print(table)
@@ -79,7 +79,8 @@ def describe(name: NameArgument, as_json: JsonOption = False) -> None:
             say_out(f"[bold]{kind}[/] ({len(names)}): {escape(', '.join(names))}", soft_wrap=True)
         for protocol in facts["protocols"]:
             report, tasks = ", ".join(protocol["report"]), escape(", ".join(protocol["tasks"]))
-            fitted = f"fitted on {protocol['train_split']}, scored on {report}; {tasks}"
+            train = protocol["train_split"]
+            fitted = f"{f'fitted on {train}' if train else 'nothing fitted'}, scored on {report}; {tasks}"
             say_out(f"[bold]protocol {protocol['name']}[/]: {fitted}. {escape(protocol['source'])}", soft_wrap=True)
         if facts["published"]:
             say_out(f"[bold]published[/]: {escape(', '.join(facts['published']))}", soft_wrap=True)

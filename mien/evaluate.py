@@ -12,6 +12,7 @@ from mien.eval.benchmarks.release import Release, stage
 from mien.eval.feature_cache import FeatureCache
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
+from mien.eval.zeroshot import TextTower
 from mien.hub import resolve, weights_hash
 from mien.inference import Mien
 from mien.prepare import Engine, PrepareSettings, prepare
@@ -43,7 +44,7 @@ def evaluate_model(
     chosen = scored.protocol(protocol)
     if store is None:
         store = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
-        splits = dict.fromkeys((chosen.train_split, *chosen.validation_splits, split or chosen.report[0]))
+        splits = dict.fromkeys((*chosen.fit_splits, *chosen.validation_splits, split or chosen.report[0]))
         prepare_release(scored, root=root, store=store, splits=tuple(splits), workers=workers, on_video=on_video)
     opened = Store(store)
     weights = weights_hash(resolve(model))
@@ -63,6 +64,7 @@ def evaluate_model(
         weights_hash=weights,
         protocol=protocol,
         split=split,
+        text=TextTower(encode=loaded.encode_text, logit_scale=loaded.model.logit_scale.exp().item()),
         reading=loaded.config.clip.model_dump(mode="json"),
         out=out,
         heads=heads,

@@ -114,7 +114,9 @@ def _table(
     majority = dict[str, Row]()
     ours = list[Row]()
     for name, result in runs:
-        majority.setdefault(result.split, _row(result, "majority", "majority", dimensions=dimensions))
+        known = _row(result, "majority", "majority", dimensions=dimensions)
+        if known.cells:  # there is none where nothing was fitted
+            majority.setdefault(result.split, known)
         ours.append(_marked(_row(result, name, "ours", dimensions=dimensions), rows))
     rows = [*rows, *majority.values(), *ours]
     told = load_benchmark(benchmark).notes if benchmark in BENCHMARKS else ""

@@ -1,4 +1,4 @@
-"""Linear probe: a linear head fitted on frozen features, as the papers score a representation.
+"""Linear probe: a linear head on frozen features, as the papers score a representation.
 
 The objectives are scikit-learn's: `½‖W‖² + C · Σ losses` for the logistic kinds and `Σ squares + α‖W‖²` for ridge,
 with an unpenalised intercept; features are taken as they come. All labels are fitted at once, in float64.
@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int, Shaped
-from pydantic import Field
+from pydantic import Field, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -44,10 +44,29 @@ class Ridge(Config):
     alpha: float = Field(ge=0)
 
 
+class ZeroShot(Config):
+    """Labels by their names alone: nothing is fitted, the head is made of texts (see `mien.eval.zeroshot`)."""
+
+    kind: Literal["zeroshot"] = "zeroshot"
+    labels: Literal["category", "scores"] = "category"
+    """Exclusive classes, or labels that go together."""
+    templates: tuple[str, ...] = Field(min_length=1)
+    """Prompts with `{}` where the label's words go; the scores of all are averaged."""
+    words: dict[str, str] = Field(default_factory=dict)
+    """Label → what it is called in a prompt; the label itself, in lower case, where it is not named here."""
+
+    @model_validator(mode="after")
+    def _templates_have_a_place(self) -> ZeroShot:
+        without = [template for template in self.templates if "{}" not in template]
+        if without:
+            raise ValueError(f"a template needs {{}} where the label's words go, got {without}")
+        return self
+
+
 RIDGE_ROWS = 8192
 """Rows that ridge looks at at a time."""
 
-ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge, Field(discriminator="kind")]
+ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge | ZeroShot, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +127,8 @@ def fit_probe(
             return fit_multinomial(x, labels, classes=classes, C=config.C)
         case Ridge():
             return fit_ridge(x, labels, classes=classes, alpha=config.alpha)
+        case ZeroShot():
+            raise MienError("a zero-shot head is not fitted; mien.eval.zeroshot makes it of texts")
 
 
 def fit_one_vs_rest(

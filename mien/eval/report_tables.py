@@ -69,17 +69,23 @@ def tag(emotion: str) -> str:
 
 
 def _task_rows(task: TaskResult, runs: Runs, *, width: int) -> str:
-    probe = ", ".join(f"{key} {value}" for key, value in task.probe.items() if key != "kind")
-    kind = str(task.probe["kind"]).replace("_", "-")
-    rows = [f'<tr class="group"><th colspan="{width}">{escape(task.name)} ({escape(kind)} probe, {probe})</th></tr>']
+    rows = [f'<tr class="group"><th colspan="{width}">{escape(task.name)} ({escape(_how(task))})</th></tr>']
     for metric in task.metrics:
-        values = [run.task(task.name).metrics[metric] for _, run in runs] + [task.majority[metric]]
+        values = [run.task(task.name).metrics[metric] for _, run in runs] + [task.majority.get(metric)]
         left_out = task.num_left_out.get(metric, 0)
         note = f' <span class="soft">({len(task.classes) - left_out} of {len(task.classes)})</span>' if left_out else ""
         best = _best(values, less=metric in LESS_IS_BETTER)
         cells = "".join(f"<td>{_number(v, bold=v == best)}</td>" for v in values)
         rows.append(f"<tr><th>{METRICS[metric]}{note}</th>{cells}</tr>")
     return "".join(rows)
+
+
+def _how(task: TaskResult) -> str:
+    """The head in a few words."""
+    if task.probe["kind"] == "zeroshot":
+        return "zero-shot, prompts " + ", ".join(f"“{template}”" for template in task.probe["templates"])
+    kind = str(task.probe["kind"]).replace("_", "-")
+    return ", ".join([f"{kind} probe", *(f"{key} {value}" for key, value in task.probe.items() if key != "kind")])
 
 
 def _combined_rows(runs: Runs) -> str:

@@ -21,7 +21,10 @@ from mien.whole_file import write_whole
 
 
 class TaskResult(Config):
-    """What one probe scored. None stands for a score that does not exist (no class of it occurs in the split)."""
+    """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words.
+
+    None stands for a score that does not exist (no class of it occurs in the split).
+    """
 
     name: str
     probe: dict[str, Any]
@@ -30,7 +33,8 @@ class TaskResult(Config):
     """Samples of each class in the split (all of them, for a dimension)."""
     metrics: dict[str, float | None]
     majority: dict[str, float | None]
-    """The same scores of a head that knows only the labels' frequencies in the training split."""
+    """The same scores of a head that knows only the labels' frequencies in the training split; none where nothing was
+    fitted."""
     per_class: dict[str, tuple[float | None, ...]]
     num_left_out: dict[str, int]
     """Classes that a macro mean leaves out because the score does not exist for them."""

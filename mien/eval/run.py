@@ -17,6 +17,7 @@ from mien.eval.features import Embed, extract_features, features_of
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
 from mien.eval.sweep import choose
 from mien.eval.tasks import combine, run_task
+from mien.eval.zeroshot import TextTower
 from mien.types import Clip, ClipBatch, Features, MienError, Skipped
 
 MakeLoader = Callable[[Sequence[Clip]], Iterable[ClipBatch]]
@@ -35,6 +36,7 @@ def evaluate(
     protocol: str = "paper",
     split: str | None = None,
     seed: int | None = None,
+    text: TextTower | None = None,
     reading: Mapping[str, Any] | None = None,
     out: Path | None = None,
     heads: Path | None = None,
@@ -42,10 +44,12 @@ def evaluate(
 ) -> EvalResult:
     """Fit the protocol's probes on the training split's features, and score them on `split`, the protocol's by default.
 
+    A protocol that fits nothing has no training split, and none is embedded.
+
     root: the benchmark's release; store: what `mien prepare` made of it. seed: the model's, if there is one (nothing
-    here is random). reading: how clips are read, for the record; its `subject`, if any, overrules the store's.
-    out: the JSON file to write; heads: a folder for the fitted probes, `TASK.safetensors` each. cache: where features
-    are looked for before they are computed, and kept.
+    here is random). text: the model's text tower, for zero-shot tasks. reading: how clips are read, for the record; its
+    `subject`, if any, overrules the store's. out: the JSON file to write; heads: a folder for the fitted probes,
+    `TASK.safetensors` each. cache: where features are looked for before they are computed, and kept.
     """
     scored = benchmark.protocol(protocol)
     split = split or scored.report[0]
@@ -56,10 +60,10 @@ def evaluate(
     def features(name: str) -> tuple[Features, list[Skipped]]:
         return embed_split(benchmark, name, root=root, store=store, embed=embed, make_loader=make_loader, cache=cache)
 
-    train, train_skipped = features(scored.train_split)
+    train, skipped = features(scored.train_split) if scored.train_split is not None else (None, [])
     test, test_skipped = features(split)
     results = []
-    skipped = [*train_skipped, *test_skipped]
+    skipped += test_skipped
     validations: dict[str | None, Features | None] = {None: None}
     for name in scored.validation_splits:
         _require_apart(name, benchmark=benchmark, split=split)
@@ -67,8 +71,10 @@ def evaluate(
         skipped += validation_skipped
     for named in scored.tasks:
         validation = validations[named.sweep.validation_split] if named.sweep is not None else None
-        task = choose(named, classes=benchmark.classes, train=train, validation=validation)
-        result, head = run_task(task, classes=benchmark.classes, train=train, test=test)
+        task = named
+        if train is not None:
+            task = choose(named, classes=benchmark.classes, train=train, validation=validation)
+        result, head = run_task(task, classes=benchmark.classes, train=train, test=test, text=text)
         results.append(result)
         if heads is not None:
             head.save(heads / f"{task.name}.safetensors")
@@ -82,7 +88,7 @@ def evaluate(
         seed=seed,
         tasks=tuple(results),
         combined=tuple(combine(score, results) for score in scored.combined),
-        num_train=len(train.ids),
+        num_train=len(train.ids) if train is not None else 0,
         num_used=len(test.ids),
         num_skipped=len(skipped),
         skipped=tuple(SkippedSample(what=s.what, reason=s.reason) for s in skipped),

@@ -96,6 +96,8 @@ def _scored(task: Task, classes: ClassNames, *, train: Features, validation: Fea
             if task.smoothing is not None:
                 predicted = smooth(predicted, task.smoothing, groups=validation.groups)
             return score_numbers(_need(task, validation.vad), predicted)
+        case "zeroshot":
+            raise MienError(f"task {task.name!r} is zero-shot: there is nothing to choose")
 
 
 def _fit(task: Task, train: Features, labels: np.ndarray, classes: tuple[str, ...]) -> LinearProbe:

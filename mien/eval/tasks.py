@@ -1,8 +1,8 @@
-"""Tasks: one kind of label, the probe that is fitted to it, and the scores by which it is judged.
+"""Tasks: one kind of label, the head that is fitted to it or made for it, and the scores by which it is judged.
 
 The probe's kind says which labels it takes: `multinomial` the category, `one_vs_rest` the label scores (positive from
-`positive_at` up), `ridge` the numbers of `vad`. Beside each result stands `majority`: what one scores by knowing only
-how frequent the labels are in the training split.
+`positive_at` up), `ridge` the numbers of `vad`; `zeroshot` says so itself. Beside each result of a fitted probe stands
+`majority`: what one scores by knowing only how frequent the labels are in the training split.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from pydantic import Field, model_validator
 from mien.config import Config, load_config
 from mien.eval import scores
 from mien.eval.intervals import Intervals, intervals_of_classes, intervals_of_labels, intervals_of_numbers
-from mien.eval.probe import LinearProbe, ProbeConfig, fit_probe
+from mien.eval.probe import LinearProbe, ProbeConfig, ZeroShot, fit_probe
 from mien.eval.results import CombinedResult, TaskResult
 from mien.eval.scores import MacroScore
 from mien.eval.smoothing import Smoothing, smooth
+from mien.eval.zeroshot import TextTower, words_of, zeroshot_head
 from mien.types import Features, MienError
 
 PROTOCOLS = Path(__file__).parent / "protocols"
@@ -47,7 +48,10 @@ class Sweep(Config):
 
 
 class Task(Config):
-    """One probe of a protocol. `positive_at` matters to `one_vs_rest` only, `smoothing` to what `ridge` predicts."""
+    """One probe of a protocol.
+
+    `positive_at` matters to labels that go together (`scores`), `smoothing` to what `ridge` predicts.
+    """
 
     name: str
     probe: ProbeConfig
@@ -62,6 +66,30 @@ class Task(Config):
                 f"task {self.name!r} smooths what a {self.probe.kind} probe says; only ridge predicts numbers"
             )
         return self
+
+    @model_validator(mode="after")
+    def _sweeps_what_is_fitted(self) -> Task:
+        if self.sweep is not None and not self.is_fitted:
+            raise ValueError(f"task {self.name!r} sweeps, but a {self.probe.kind} probe has no strength to choose")
+        return self
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it needs a training split."""
+        return self.probe.kind != "zeroshot"
+
+    @property
+    def labels(self) -> Literal["category", "scores", "vad"]:
+        """The field of `Labels` that it wants."""
+        match self.probe.kind:
+            case "multinomial":
+                return "category"
+            case "one_vs_rest":
+                return "scores"
+            case "ridge":
+                return "vad"
+            case "zeroshot":
+                return self.probe.labels
 
 
 class Term(Config):
@@ -80,12 +108,15 @@ class Combined(Config):
 
 
 class Protocol(Config):
-    """How a benchmark is scored: which split the probes are fitted on, on which they are scored, and the probes."""
+    """How a benchmark is scored: which split the probes are fitted on, on which they are scored, and the probes.
+
+    A protocol of zero-shot tasks alone has no `train_split`.
+    """
 
     name: str
     source: str
     """Where the choices come from."""
-    train_split: str
+    train_split: str | None = None
     report: tuple[str, ...] = Field(min_length=1)
     """The splits that results are given for; the first unless another is asked for."""
     features: Literal["video", "frame"] = "video"
@@ -94,6 +125,20 @@ class Protocol(Config):
     tasks: tuple[Task, ...]
     combined: tuple[Combined, ...] = ()
     """The scores that a benchmark makes of its tasks' metrics."""
+
+    @model_validator(mode="after")
+    def _has_a_training_split_if_it_fits(self) -> Protocol:
+        fitted = [task.name for task in self.tasks if task.is_fitted]
+        if fitted and self.train_split is None:
+            raise ValueError(f"protocol {self.name!r} fits {', '.join(fitted)}; name the train_split")
+        if not fitted and self.train_split is not None:
+            raise ValueError(f"protocol {self.name!r} fits nothing; leave out train_split: {self.train_split}")
+        return self
+
+    @property
+    def fit_splits(self) -> tuple[str, ...]:
+        """The training split, if there is one."""
+        return () if self.train_split is None else (self.train_split,)
 
     @property
     def validation_splits(self) -> tuple[str, ...]:
@@ -124,8 +169,14 @@ def protocol_names(benchmark: str) -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in (PROTOCOLS / benchmark).glob("*.yaml")))
 
 
-def run_task(task: Task, *, classes: ClassNames, train: Features, test: Features) -> tuple[TaskResult, LinearProbe]:
-    """Fit the task's probe on `train` and score it on `test`."""
+def run_task(
+    task: Task, *, classes: ClassNames, train: Features | None, test: Features, text: TextTower | None = None
+) -> tuple[TaskResult, LinearProbe]:
+    """Fit the task's probe on `train`, or make a zero-shot head with `text`, and score it on `test`."""
+    if isinstance(task.probe, ZeroShot):
+        return _run_zeroshot(task, task.probe, classes, test=test, text=text)
+    if train is None:
+        raise MienError(f"task {task.name!r} has a {task.probe.kind} probe, and there is no split to fit it on")
     match task.probe.kind:
         case "multinomial":
             return _run_multinomial(task, classes.category, train=train, test=test)
@@ -143,7 +194,7 @@ def combine(combined: Combined, tasks: Sequence[TaskResult]) -> CombinedResult:
             there = ", ".join(f"{task.name} {metric}" for task in tasks for metric in task.metrics)
             raise MienError(f"{combined.name} wants {term.task} {term.metric}, which is none of {there}")
     ours = [by_name[term.task].metrics[term.metric] for term in combined.terms]
-    majority = [by_name[term.task].majority[term.metric] for term in combined.terms]
+    majority = [by_name[term.task].majority.get(term.metric) for term in combined.terms]
     weights = [term.weight for term in combined.terms]
     return CombinedResult(
         name=combined.name, value=_weighted_sum(weights, ours), majority=_weighted_sum(weights, majority)
@@ -200,6 +251,37 @@ def _run_ridge(
     ours, majority = score_numbers(truth, predicted), score_numbers(truth, constant)
     support, intervals = np.full(len(classes), len(truth)), intervals_of_numbers(truth, predicted)
     return _result(task, classes, support=support, ours=ours, majority=majority, intervals=intervals), head
+
+
+def _run_zeroshot(
+    task: Task, config: ZeroShot, classes: ClassNames, *, test: Features, text: TextTower | None
+) -> tuple[TaskResult, LinearProbe]:
+    if text is None:
+        raise MienError(f"task {task.name!r} is zero-shot: it needs the model's text tower")
+    exclusive = config.labels == "category"
+    names = classes.category if exclusive else classes.scores
+    truth = _need(task, test.category if exclusive else test.scores)
+    head = zeroshot_head(config, classes=names, text=text)
+    told = task.model_copy(
+        update={"probe": config.model_copy(update={"words": words_of(config, classes=names)})}  # those of this set
+    )
+    if exclusive:
+        p = head.probabilities(test.x)
+        confusion = scores.confusion_matrix(truth, p.argmax(axis=1), num_classes=len(names))
+        result = _result(
+            told,
+            names,
+            support=np.bincount(truth, minlength=len(names)),
+            ours=score_classes(truth, p),
+            majority={},
+            confusion=tuple(tuple(row) for row in confusion.tolist()),
+            intervals=intervals_of_classes(truth, p),
+        )
+        return result, head
+    # Each label's samples are ranked by its own cosine: a softmax would mix in those of the other labels.
+    positive, score = truth >= task.positive_at, head.decision(test.x)
+    ours, intervals = score_labels(positive, score), intervals_of_labels(positive, score)
+    return _result(told, names, support=positive.sum(axis=0), ours=ours, majority={}, intervals=intervals), head
 
 
 # ── the scores of each kind of label ─────────────────────────────────────────────────────────────

@@ -18,8 +18,8 @@ import numpy as np
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import draw_face, encode
-from mien.eval.benchmarks.folders import Folders, read_folders
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.folders import Folders, read_copy
+from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.tasks import ClassNames
 from mien.types import Labels, MienError, Skipped
 
@@ -38,7 +38,7 @@ def read_fer2013(root: Path, split: str) -> Release:
         raise MienError(f"FER2013 in {root} has no split {split!r}; it has {', '.join(USAGES)}")
     path = next((root / name for name in FILES if (root / name).is_file()), None)
     if path is None:
-        return _read_copy(root, split)
+        return read_copy(FOLDERS, root, split, lacks=f"has none of {', '.join(FILES)}")
     samples, skipped, packed = list[Sample](), list[Skipped](), dict[str, Callable[[], bytes]]()
     for row, (code, usage, pixels, place) in enumerate(_rows(path)):
         if usage != USAGES[split]:
@@ -52,15 +52,7 @@ def read_fer2013(root: Path, split: str) -> Release:
         packed[file] = partial(_picture, path, place)
     if not samples:
         raise MienError(f"{path} has no row whose usage is {USAGES[split]!r}; is it FER2013's whole csv?")
-    boxes = {sample.video: WHOLE_PICTURE for sample in samples}
-    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=boxes, packed=packed)
-
-
-def _read_copy(root: Path, split: str) -> Release:
-    try:
-        return read_folders(FOLDERS, root, split)
-    except MienError as error:
-        raise MienError(f"{root} has none of {', '.join(FILES)}; and as folders: {error}") from error
+    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=whole_pictures(samples), packed=packed)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str, list[bytes], tuple[int, int]]]:
@@ -118,5 +110,5 @@ FER2013 = Benchmark(
     expected={"train": 28_709, "val": 3_589, "test": 3_589},
     fake=fake_fer2013,
     notes="labels are one annotator's and often wrong; FER+ labels the same pictures anew",
-    protocols="train_test",
+    protocols="faces",
 )

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import draw_face, encode
-from mien.eval.benchmarks.folders import Folders, read_folders
+from mien.eval.benchmarks.folders import Folders, read_copy
 from mien.eval.benchmarks.release import Release, Sample
 from mien.eval.tasks import ClassNames
 from mien.prepare.sidecar import SidecarRow
@@ -48,10 +48,7 @@ def read_ferplus(root: Path, split: str) -> Release:
             return _read_folder(place / part, root=root)
         if (place / f"{part}.zip").is_file():
             return _read_archive(place / f"{part}.zip", part=part)
-    try:
-        return read_folders(FOLDERS, root, split)
-    except MienError as error:
-        raise MienError(f"{root} has neither {part}.zip nor {part}/label.csv; and as folders: {error}") from error
+    return read_copy(FOLDERS, root, split, lacks=f"has neither {part}.zip nor {part}/label.csv")
 
 
 def _read_folder(folder: Path, *, root: Path) -> Release:
@@ -145,5 +142,5 @@ FERPLUS = Benchmark(
     fake=fake_ferplus,
     notes="labels by the majority of the labels' released code, which leaves out a tenth of the pictures; "
     "the votes are those of label.csv, from which fer2013new.csv differs for 1,602 pictures and 392 labels",
-    protocols="train_test",
+    protocols="faces",
 )

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
-from mien.eval.benchmarks.folders import Folders, read_folders
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.folders import Folders, read_copy
+from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.tasks import ClassNames
 from mien.types import Labels, MienError
 
@@ -39,7 +39,7 @@ def read_rafdb(root: Path, split: str) -> Release:
         raise MienError(f"RAF-DB in {root} has no labels for {split!r}; it has train and test")
     basic = next((folder for folder in (root, root / "basic") if (folder / LIST).is_file()), None)
     if basic is None:
-        return _read_copy(root, split)
+        return read_copy(FOLDERS, root, split, lacks=f"has no {LIST}, nor has {root / 'basic'}")
     if not (basic / ALIGNED).is_dir():
         raise MienError(f"{basic} has no {ALIGNED}; unpack aligned.zip of RAF-DB's basic set into {basic / 'Image'}")
     folder = (basic / ALIGNED).relative_to(root)
@@ -54,19 +54,12 @@ def read_rafdb(root: Path, split: str) -> Release:
     ]
     if not samples:
         raise MienError(f"{basic / LIST} has no line of {split!r}; the names of its pictures begin with {split}_")
-    return Release(samples=tuple(samples), boxes={sample.video: WHOLE_PICTURE for sample in samples})
-
-
-def _read_copy(root: Path, split: str) -> Release:
-    try:
-        return read_folders(FOLDERS, root, split)
-    except MienError as error:
-        raise MienError(f"{root} has no {LIST}, nor has {root / 'basic'}; and as folders: {error}") from error
+    return Release(samples=tuple(samples), boxes=whole_pictures(samples))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str]]:
     """The name of each picture, and its class's number."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         if not line.strip():
             continue
         match line.split():
@@ -102,5 +95,5 @@ RAFDB = Benchmark(
     how_to_get="http://www.whdeng.cn/raf/model1.html (by e-mail); basic/Image/aligned.zip unpacked",
     expected={"train": 12_271, "test": 3_068},
     fake=fake_rafdb,
-    protocols="train_test",
+    protocols="faces",
 )

@@ -13,7 +13,7 @@ import numpy as np
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import Protocol
+from mien.eval.tasks import Protocol, Task
 from mien.types import MienError, Skipped
 
 NUM_EXAMPLES = 3
@@ -103,7 +103,7 @@ def verify(benchmark: Benchmark, root: Path, *, protocol: str = "paper") -> Veri
 
 
 def _verify_split(benchmark: Benchmark, root: Path, split: str, *, protocol: Protocol) -> SplitReport:
-    needed, expected = split in (protocol.train_split, *protocol.report), benchmark.expected.get(split)
+    needed, expected = split in (*protocol.fit_splits, *protocol.report), benchmark.expected.get(split)
     try:
         release = benchmark.read(root, split)
     except MienError as error:
@@ -145,7 +145,7 @@ def _faults(release: Release, *, num_missing: int, expected: int | None, protoco
     if num_missing:
         faults.append(f"the files of {num_missing:,} of {found:,} samples are missing")
     for task in protocol.tasks:
-        without = sum(_labels_for(task.probe.kind, sample) is None for sample in release.samples)
+        without = sum(_labels_for(task, sample) is None for sample in release.samples)
         if without:
             faults.append(f"{without:,} of {found:,} samples have no labels for task {task.name!r}")
     return faults
@@ -161,13 +161,13 @@ def _warnings(release: Release, *, expected: int | None) -> list[str]:
     return warnings
 
 
-def _labels_for(kind: str, sample: Sample) -> object | None:
-    match kind:
-        case "one_vs_rest":
+def _labels_for(task: Task, sample: Sample) -> object | None:
+    match task.labels:
+        case "scores":
             return sample.labels.scores
-        case "ridge":
+        case "vad":
             return sample.labels.vad
-        case _:
+        case "category":
             return sample.labels.category
 
 
@@ -212,4 +212,4 @@ def _extents(release: Release, benchmark: Benchmark) -> dict[str, Extent]:
 
 
 def _positive_at(protocol: Protocol) -> float:
-    return next((task.positive_at for task in protocol.tasks if task.probe.kind == "one_vs_rest"), 0.5)
+    return next((task.positive_at for task in protocol.tasks if task.labels == "scores"), 0.5)
