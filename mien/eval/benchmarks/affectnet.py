@@ -18,8 +18,8 @@ import numpy as np
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
-from mien.eval.benchmarks.folders import Folders, read_folders
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.folders import Folders, read_copy
+from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.tasks import ClassNames
 from mien.types import Labels, MienError, Skipped
 
@@ -35,7 +35,7 @@ def read_affectnet(classes: tuple[str, ...], root: Path, split: str) -> Release:
         raise MienError(f"AffectNet in {root} has no labels for {split!r}; it has {', '.join(SPLITS)}")
     folder = root / f"{split}_set"
     if not folder.is_dir():
-        return _read_copy(classes, root, split)
+        return read_copy(_copies(classes), root, split, lacks=f"has no {split}_set")
     for part in ("images", "annotations"):
         if not (folder / part).is_dir():
             raise MienError(f"{folder} has no {part}; unpack {split}_set of AffectNet whole")
@@ -51,8 +51,7 @@ def read_affectnet(classes: tuple[str, ...], root: Path, split: str) -> Release:
             samples.append(Sample(id=file, file=file, labels=Labels(category=classes.index(name))))
     if not samples:
         raise MienError(f"{folder / 'images'} has no picture of AffectNet's with an annotation; is it unpacked whole?")
-    boxes = {sample.video: WHOLE_PICTURE for sample in samples}
-    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=boxes)
+    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=whole_pictures(samples))
 
 
 def _expression(path: Path) -> str:
@@ -65,8 +64,8 @@ def _expression(path: Path) -> str:
     return CODES[code]
 
 
-def _read_copy(classes: tuple[str, ...], root: Path, split: str) -> Release:
-    folders = Folders(
+def _copies(classes: tuple[str, ...]) -> Folders:
+    return Folders(
         title="AffectNet",
         classes=classes,
         splits={"train": ("train", "train_class"), "val": ("val", "val_class", "valid")},
@@ -74,10 +73,6 @@ def _read_copy(classes: tuple[str, ...], root: Path, split: str) -> Release:
         left_out=tuple({"7", "contempt"} if "contempt" not in classes else ()),
         cut_out=("*",),
     )
-    try:
-        return read_folders(folders, root, split)
-    except MienError as error:
-        raise MienError(f"{root} has no {split}_set; and as folders: {error}") from error
 
 
 def fake_affectnet(root: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
 from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.tasks import ClassNames
 from mien.types import Labels, MienError, Skipped
 
@@ -54,8 +54,7 @@ def read_ckplus(root: Path, split: str) -> Release:
         for sequence in sequences
         if sequence not in labelled and sequence.split("/")[0] in chosen
     ]
-    boxes = {sample.video: WHOLE_PICTURE for sample in samples}
-    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=boxes)
+    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=whole_pictures(samples))
 
 
 def _code(path: Path) -> int:

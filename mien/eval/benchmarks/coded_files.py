@@ -22,7 +22,7 @@ from pathlib import Path
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
 from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.tasks import ClassNames
 from mien.media.video import IMAGE_SUFFIXES
 from mien.theatre.drawn import write_drawn_video
@@ -76,7 +76,9 @@ def read_coded(files: CodedFiles, root: Path, split: str) -> Release:
         if found["subject"] in chosen
     ]
     samples, twice = _once(found_samples)
-    return Release(samples=tuple(samples), skipped=(*skipped, *twice), boxes=_boxes(samples))
+    return Release(
+        samples=tuple(samples), skipped=(*skipped, *twice), boxes=whole_pictures(filter(_is_portrait, samples))
+    )
 
 
 def _once(samples: list[Sample]) -> tuple[list[Sample], list[Skipped]]:
@@ -88,9 +90,9 @@ def _once(samples: list[Sample]) -> tuple[list[Sample], list[Skipped]]:
     return list(first.values()), [Skipped(what=s.file, reason=f"the same as {first[s.id].file}") for s in others]
 
 
-def _boxes(samples: list[Sample]) -> dict[str, tuple]:
+def _is_portrait(sample: Sample) -> bool:
     """Portraits show nobody else; in videos people are looked for."""
-    return {sample.video: WHOLE_PICTURE for sample in samples if Path(sample.file).suffix.lower() in IMAGE_SUFFIXES}
+    return Path(sample.file).suffix.lower() in IMAGE_SUFFIXES
 
 
 def _example(files: CodedFiles) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.folds import FOLD_SPLITS, NUM_FOLDS, part_and_fold
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.tasks import ClassNames
 from mien.media.video import VIDEO_SUFFIXES
 from mien.theatre.drawn import write_drawn_video
@@ -66,7 +66,7 @@ def read_fold(lists: FoldLists, root: Path, split: str) -> Release:
         video = there.get(number, root / clips / lists.clip.format(number=number))
         file = video.relative_to(root).as_posix()
         samples.append(Sample(id=f"{number:05d}", file=file, labels=Labels(category=category)))
-    boxes = {sample.video: WHOLE_PICTURE for sample in samples} if clips in lists.faces else {}
+    boxes = whole_pictures(samples) if clips in lists.faces else {}
     return Release(samples=tuple(samples), boxes=boxes)
 
 

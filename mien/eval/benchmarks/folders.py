@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.fake_pictures import write_face, write_scene
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.tasks import ClassNames
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.theatre.drawn import write_drawn_video
@@ -76,8 +76,16 @@ def read_folders(folders: Folders, root: Path, split: str) -> Release:
     return Release(
         samples=tuple(samples),
         skipped=tuple(skipped),
-        boxes={sample.video: WHOLE_PICTURE for sample in samples} if is_cut_out else {},
+        boxes=whole_pictures(samples) if is_cut_out else {},
     )
+
+
+def read_copy(folders: Folders, root: Path, split: str, *, lacks: str) -> Release:
+    """A copy in folders of a release that `root` is not, since it `lacks` what that has; in an error both are told."""
+    try:
+        return read_folders(folders, root, split)
+    except MienError as error:
+        raise MienError(f"{root} {lacks}; and as folders: {error}") from error
 
 
 def find_split(folders: Folders, root: Path, split: str) -> Path:

@@ -6,7 +6,7 @@ folder that `stage` lays out: a link a video, and the release's own boxes as a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -110,6 +110,11 @@ def _unpack(content: Callable[[], bytes], path: Path) -> None:
 
 WHOLE_PICTURE = (SidecarRow(time_s=0.0, track=0, xyxy=(0.0, 0.0, 1e6, 1e6)),)
 """Boxes for a picture that shows nothing but its subject, a cut-out face say; boxes may leave the frame."""
+
+
+def whole_pictures(samples: Iterable[Sample]) -> dict[str, Sequence[SidecarRow]]:
+    """The boxes of samples that show nothing but their subject."""
+    return {sample.video: WHOLE_PICTURE for sample in samples}
 
 
 def labelled_clips(release: Release, store: Store) -> tuple[list[LabeledClip], list[Skipped]]:
