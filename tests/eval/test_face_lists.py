@@ -45,6 +45,11 @@ def test_rafdb_root_may_be_the_folder_above_basic(tmp_path: Path) -> None:
     assert above.missing(tmp_path) == ()
 
 
+def test_rafdb_list_that_an_editor_began_with_a_mark_is_read(tmp_path: Path) -> None:
+    release = read_rafdb(rafdb(tmp_path, "\ufefftrain_00001.jpg 5\n"), "train")
+    assert [s.id for s in release.samples] == ["train_00001.jpg"]
+
+
 def test_rafdb_compound_list_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MienError, match=r"line 2: 'train_0002.jpg 11'.*compound"):
         read_rafdb(rafdb(tmp_path, "train_0001.jpg 1\ntrain_0002.jpg 11\n"), "train")
@@ -101,6 +106,8 @@ def test_fer2013_picture_of_one_shade_is_listed(tmp_path: Path) -> None:
         ("a,b\n1,2\n", "line 1: the columns are a, b"),
         ("emotion,pixels,Usage\n0,1 2 3,Training\n", "line 2: 3 pixels, not 2304"),
         (f"emotion,pixels,Usage\n7,{'0 ' * 2304},Training\n", "line 2: emotion is '7'"),
+        (f"emotion,pixels,Usage\n0,{'0 256 ' * 1152},Training\n", "line 2: pixel '256'; it must be 0 to 255"),
+        (f"emotion,pixels,Usage\n0,{'0 x ' * 1152},Training\n", "line 2: pixel 'x'; it must be 0 to 255"),
         (f"emotion,pixels,Usage\n0,{'0 1 ' * 1152},PublicTest\n", "no row whose usage is 'Training'"),
     ],
 )

@@ -29,6 +29,7 @@ USAGES = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
 FILES = ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv")
 COLUMNS = ("emotion", "pixels", "usage")
 SIDE = 48
+SHADES = frozenset(str(shade).encode() for shade in range(256))
 FOLDERS = Folders(title="FER2013", classes=CLASSES, codes=CODES, cut_out=("*",))
 
 
@@ -68,6 +69,9 @@ def _rows(path: Path) -> Iterator[tuple[str, str, list[bytes], tuple[int, int]]]
             pixels = fields[column].strip(b'"\r\n ').split() if len(fields) == len(COLUMNS) else []
             if len(pixels) != SIDE * SIDE:
                 raise MienError(f"{path}, line {number}: {len(pixels)} pixels, not {SIDE * SIDE}; is the file whole?")
+            if not SHADES.issuperset(pixels):
+                wrong = next(pixel for pixel in pixels if pixel not in SHADES)
+                raise MienError(f"{path}, line {number}: pixel {wrong.decode('latin-1')!r}; it must be 0 to 255")
             code, use = (fields[index].decode().strip('"\r\n ') for index in (emotion, usage))
             if code not in CODES or use not in USAGES.values():
                 raise MienError(
