@@ -24,12 +24,13 @@ LOWER_IS_BETTER = ("mse",)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """A score, its interval where it has one, and whether the best published one lies outside of that; None where
-    that cannot be told."""
+    """A score, its interval or its deviation over few-shot draws where it has one, and whether the best published score
+    lies outside of the interval; None where that cannot be told."""
 
     value: float
     low: float | None = None
     high: float | None = None
+    deviation: float | None = None
     is_apart: bool | None = None
 
 
@@ -165,6 +166,9 @@ def _row(
 def _cell(task: TaskResult, column: Column, value: float, *, has_interval: bool) -> Cell:
     scale = 100 if column.is_percent else 1
     interval = task.intervals.get(column.metric) if has_interval else None
+    deviation = task.few_shot.deviation[column.metric] if has_interval and task.few_shot else None
+    if deviation is not None:
+        return Cell(value=scale * value, deviation=scale * deviation)
     if interval is None:
         return Cell(value=scale * value)
     return Cell(value=scale * value, low=scale * interval.low, high=scale * interval.high)
@@ -198,6 +202,8 @@ def _legend(ours: Sequence[Row]) -> list[str]:
     legend = list[str]()
     if any(cell.low is not None for cell in cells):
         legend.append("[low, high]: 95 % bootstrap interval over the samples of the split")
+    if any(cell.deviation is not None for cell in cells):
+        legend.append("±: standard deviation over the seeds of few-shot draws")
     if any(cell.is_apart for cell in cells):
         legend.append("* the best published figure lies outside this interval; its own uncertainty is not known")
     return legend

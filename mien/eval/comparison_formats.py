@@ -88,14 +88,24 @@ def notes(table: ComparisonTable) -> list[str]:
 
 _FIELDS = (
     "benchmark", "protocol", "is_generated", "kind", "run", "split", "task", "metric", "dimension", "value", "low",
-    "high", "is_percent", "best_published_is_outside", "source",
+    "high", "deviation", "is_percent", "best_published_is_outside", "source",
 )  # fmt: skip
 
 
 def _values(table: ComparisonTable, row: Row, column: Column, cell: Cell) -> tuple[Any, ...]:
     where = (table.benchmark, table.protocol, table.is_generated, row.kind, row.name, row.split)
     what = (column.task, column.metric, column.dimension)
-    return (*where, *what, cell.value, cell.low, cell.high, column.is_percent, cell.is_apart, row.source)
+    return (
+        *where,
+        *what,
+        cell.value,
+        cell.low,
+        cell.high,
+        cell.deviation,
+        column.is_percent,
+        cell.is_apart,
+        row.source,
+    )
 
 
 def _markdown(table: ComparisonTable) -> str:
@@ -141,7 +151,8 @@ def _text(cell: Cell | None, column: Column) -> str:
         return ""
     digits = 2 if column.is_percent else 3
     interval = "" if cell.low is None else f" [{cell.low:.{digits}f}, {cell.high:.{digits}f}]"
-    return f"{cell.value:.{digits}f}{interval}{'*' if cell.is_apart else ''}"
+    deviation = "" if cell.deviation is None else f" ± {cell.deviation:.{digits}f}"
+    return f"{cell.value:.{digits}f}{interval}{deviation}{'*' if cell.is_apart else ''}"
 
 
 _LATEX = {

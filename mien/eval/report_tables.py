@@ -75,9 +75,15 @@ def _task_rows(task: TaskResult, runs: Runs, *, width: int) -> str:
         left_out = task.num_left_out.get(metric, 0)
         note = f' <span class="soft">({len(task.classes) - left_out} of {len(task.classes)})</span>' if left_out else ""
         best = _best(values, less=metric in LESS_IS_BETTER)
-        cells = "".join(f"<td>{_number(v, bold=v == best)}</td>" for v in values)
+        spreads = [_spread(run.task(task.name), metric) for _, run in runs] + [""]
+        cells = "".join(f"<td>{_number(v, bold=v == best)}{s}</td>" for v, s in zip(values, spreads, strict=True))
         rows.append(f"<tr><th>{METRICS[metric]}{note}</th>{cells}</tr>")
     return "".join(rows)
+
+
+def _spread(task: TaskResult, metric: str) -> str:
+    deviation = task.few_shot.deviation[metric] if task.few_shot else None
+    return "" if deviation is None else f' <span class="soft">± {deviation:.3f}</span>'
 
 
 def _how(task: TaskResult) -> str:
@@ -85,7 +91,10 @@ def _how(task: TaskResult) -> str:
     if task.probe["kind"] == "zeroshot":
         return "zero-shot, prompts " + ", ".join(f"“{template}”" for template in task.probe["templates"])
     kind = str(task.probe["kind"]).replace("_", "-")
-    return ", ".join([f"{kind} probe", *(f"{key} {value}" for key, value in task.probe.items() if key != "kind")])
+    parts = [f"{kind} probe", *(f"{key} {value}" for key, value in task.probe.items() if key != "kind")]
+    if task.few_shot is not None:
+        parts.append(f"{task.few_shot.shots} samples a class, mean ± deviation of {len(task.few_shot.seeds)} draws")
+    return ", ".join(parts)
 
 
 def _combined_rows(runs: Runs) -> str:

@@ -20,6 +20,21 @@ from mien.types import MienError
 from mien.whole_file import write_whole
 
 
+class FewShotResult(Config):
+    """What a few-shot task's single seeds gave. None stands for a score that does not exist for a seed."""
+
+    shots: int
+    seeds: tuple[int, ...]
+    num_fitted: int
+    """Samples that each seed's probe is fitted on."""
+    short_classes: dict[str, int]
+    """Classes with fewer samples in the training split than shots, and how many: all of these are taken."""
+    metrics: dict[str, tuple[float | None, ...]]
+    """By seed."""
+    deviation: dict[str, float | None]
+    """Standard deviation over the seeds (of a sample: divided by one less than their number)."""
+
+
 class TaskResult(Config):
     """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words.
 
@@ -42,6 +57,8 @@ class TaskResult(Config):
     """Counts, row = true class, column = predicted."""
     intervals: dict[str, Interval] = Field(default_factory=dict)
     """95 % bootstrap intervals of the metrics (see `mien.eval.intervals`); none in results of before there were any."""
+    few_shot: FewShotResult | None = None
+    """Of a few-shot task, whose `metrics` and `per_class` are means over its seeds; it has no intervals."""
 
 
 class CombinedResult(Config):

@@ -14,6 +14,7 @@ from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import Embed, extract_features, features_of
+from mien.eval.fewshot import run_few_shot
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
 from mien.eval.sweep import choose
 from mien.eval.tasks import combine, run_task
@@ -47,9 +48,10 @@ def evaluate(
     A protocol that fits nothing has no training split, and none is embedded.
 
     root: the benchmark's release; store: what `mien prepare` made of it. seed: the model's, if there is one (nothing
-    here is random). text: the model's text tower, for zero-shot tasks. reading: how clips are read, for the record; its
-    `subject`, if any, overrules the store's. out: the JSON file to write; heads: a folder for the fitted probes,
-    `TASK.safetensors` each. cache: where features are looked for before they are computed, and kept.
+    here is random but few-shot draws, whose seeds the protocol tells). text: the model's text tower, for zero-shot
+    tasks. reading: how clips are read, for the record; its `subject`, if any, overrules the store's. out: the JSON file
+    to write; heads: a folder for the probes, `TASK.safetensors` each but for few-shot ones. cache: where features are
+    looked for before they are computed, and kept.
     """
     scored = benchmark.protocol(protocol)
     split = split or scored.report[0]
@@ -74,6 +76,9 @@ def evaluate(
         task = named
         if train is not None:
             task = choose(named, classes=benchmark.classes, train=train, validation=validation)
+        if task.few_shot is not None and train is not None:
+            results.append(run_few_shot(task, task.few_shot, classes=benchmark.classes, train=train, test=test))
+            continue
         result, head = run_task(task, classes=benchmark.classes, train=train, test=test, text=text)
         results.append(result)
         if heads is not None:

@@ -45,10 +45,12 @@ def hold_out(train: Features, *, share: float) -> tuple[Features, Features]:
     held = np.array([passed[place[group] + 1] > passed[place[group]] for group in groups])
     if held.all():
         raise MienError(f"a sweep cannot hold out {share} of {len(place)} groups of train; name a validation_split")
-    return _rows(train, ~held), _rows(train, held)
+    return rows_of(train, ~held), rows_of(train, held)
 
 
-def _rows(features: Features, kept: Bool[np.ndarray, "n"]) -> Features:
+def rows_of(features: Features, kept: Bool[np.ndarray, "n"]) -> Features:
+    """The features and labels of the rows that are kept."""
+
     def some(column: np.ndarray | None) -> np.ndarray | None:
         return None if column is None else column[kept]
 

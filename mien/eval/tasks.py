@@ -47,6 +47,20 @@ class Sweep(Config):
         return self
 
 
+class FewShot(Config):
+    """How a probe is fitted on a few samples a class, drawn once a seed (see `mien.eval.fewshot`)."""
+
+    shots: int = Field(ge=1)
+    """Samples drawn of each class."""
+    seeds: tuple[int, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _draws_each_seed_once(self) -> FewShot:
+        if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(f"seeds are different numbers from 0 up, got {list(self.seeds)}")
+        return self
+
+
 class Task(Config):
     """One probe of a protocol.
 
@@ -58,6 +72,7 @@ class Task(Config):
     positive_at: float = Field(0.5, ge=0, le=1)
     smoothing: Smoothing | None = None
     sweep: Sweep | None = None
+    few_shot: FewShot | None = None
 
     @model_validator(mode="after")
     def _smooths_numbers(self) -> Task:
@@ -71,6 +86,14 @@ class Task(Config):
     def _sweeps_what_is_fitted(self) -> Task:
         if self.sweep is not None and not self.is_fitted:
             raise ValueError(f"task {self.name!r} sweeps, but a {self.probe.kind} probe has no strength to choose")
+        return self
+
+    @model_validator(mode="after")
+    def _draws_of_exclusive_classes(self) -> Task:
+        if self.few_shot is not None and self.probe.kind != "multinomial":
+            raise ValueError(f"task {self.name!r} draws samples a class; a {self.probe.kind} probe has no such classes")
+        if self.few_shot is not None and self.sweep is not None:
+            raise ValueError(f"task {self.name!r} is few-shot: there are no samples to sweep on; leave out one of both")
         return self
 
     @property

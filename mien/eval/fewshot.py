@@ -1,0 +1,91 @@
+"""Few-shot: a probe fitted on a few samples of each class, and how much it matters which ones.
+
+For each seed, `shots` samples of each class are drawn from train without replacement, all of a class that has no more;
+a probe is fitted on them and scored on the whole split. The result is the mean over the seeds, with their standard
+deviation. That is what the choice of samples does; what another test split would change is not in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from mien.eval.probe import fit_probe
+from mien.eval.results import FewShotResult, TaskResult
+from mien.eval.scores import MacroScore
+from mien.eval.sweep import rows_of
+from mien.eval.tasks import ClassNames, FewShot, Scored, Task, score_classes
+from mien.types import Features, MienError
+
+
+def run_few_shot(task: Task, few_shot: FewShot, *, classes: ClassNames, train: Features, test: Features) -> TaskResult:
+    """The task's probe fitted on each seed's draw of `train` and scored on `test`; `majority` knows all of train."""
+    names = classes.category
+    if train.category is None or test.category is None:
+        raise MienError(f"task {task.name!r} draws samples a class, but the clips have no category")
+    available, truth = np.bincount(train.category, minlength=len(names)), test.category
+    drawn = [draw(train.category, shots=few_shot.shots, seed=seed) for seed in few_shot.seeds]
+    runs = [_scored(task, names, train=rows_of(train, kept), test=test) for kept in drawn]
+    prior = np.broadcast_to(available / available.sum(), (len(truth), len(names)))
+    metrics = {name: tuple(_value(run[name]) for run in runs) for name in runs[0]}
+    told = FewShotResult(
+        shots=few_shot.shots,
+        seeds=few_shot.seeds,
+        num_fitted=int(drawn[0].sum()),
+        short_classes={n: int(a) for n, a in zip(names, available, strict=True) if a < few_shot.shots},
+        metrics=metrics,
+        deviation={name: _deviation(values) for name, values in metrics.items()},
+    )
+    macro = {name: score for name, score in runs[0].items() if isinstance(score, MacroScore)}
+    return TaskResult(
+        name=task.name,
+        probe=task.probe.model_dump(mode="json"),
+        classes=names,
+        support=tuple(np.bincount(truth, minlength=len(names)).tolist()),
+        metrics={name: _mean(values) for name, values in metrics.items()},
+        majority={name: _value(score) for name, score in score_classes(truth, prior).items()},
+        per_class={name: _mean_per_class([run[name] for run in runs]) for name in macro},
+        num_left_out={name: score.num_left_out for name, score in macro.items()},
+        few_shot=told,
+    )
+
+
+def draw(category: Int[np.ndarray, "n"], *, shots: int, seed: int) -> Bool[np.ndarray, "n"]:
+    """Which samples are drawn: `shots` of each class, all of one that has no more."""
+    shuffled = np.random.default_rng(seed).permutation(len(category))
+    kept = np.zeros(len(category), dtype=bool)
+    for label in np.unique(category):
+        kept[shuffled[category[shuffled] == label][:shots]] = True
+    return kept
+
+
+def _scored(task: Task, names: tuple[str, ...], *, train: Features, test: Features) -> Scored:
+    assert train.category is not None
+    assert test.category is not None
+    head = fit_probe(train.x, train.category, classes=names, config=task.probe)
+    return score_classes(test.category, head.probabilities(test.x))
+
+
+def _value(score: MacroScore | float) -> float | None:
+    value = score.value if isinstance(score, MacroScore) else score
+    return None if math.isnan(value) else value
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def _deviation(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.std(known, ddof=1)) if len(known) == len(values) else None
+
+
+def _mean_per_class(runs: Sequence[MacroScore | float]) -> tuple[float | None, ...]:
+    rows = [run.per_class for run in runs if isinstance(run, MacroScore)]
+    return tuple(
+        _mean([None if math.isnan(value) else value for value in column]) for column in zip(*rows, strict=True)
+    )
