@@ -19,7 +19,7 @@ from mien.hub import ModelFolder
 from mien.media.transforms import Preprocess
 from mien.media.video import frame_rate
 from mien.models.video_clip import VideoClip
-from mien.prepare.sidecar import SUFFIX, boxes_at, read_sidecar
+from mien.prepare.sidecar import SUFFIX, SidecarRow, boxes_at, read_sidecar
 from mien.theatre.drawn import write_drawn_video
 from mien.types import CATEGORIES, MienError
 
@@ -172,6 +172,22 @@ def test_times_go_by_the_frame_rate_of_the_video(tmp_path, fps):
     assert frame_rate(root / "videos" / f"{VIDEO}.mp4") == fps
     rows = read_bold(root, "train").boxes[f"videos/{VIDEO}~1"]
     assert [row.time_s for row in rows if row.score] == [2 / fps, 5 / fps]
+
+
+def test_boxes_are_made_when_asked_for(tmp_path, monkeypatch):
+    """All of them at once would take 700 MB of the real set. (Type checks under test look at the first.)"""
+    made = list[int]()
+
+    def told(extents: Extents, *, person: int, fps: float) -> tuple[SidecarRow, ...]:
+        made.append(person)
+        return boxes_of(extents, person=person, fps=fps)
+
+    monkeypatch.setattr("mien.eval.benchmarks.bold.boxes_of", told)
+    release = read_bold(write_tree(tmp_path, line() + line(person_id=0)), "train")
+    assert list(release.boxes) == [f"videos/{VIDEO}~1", f"videos/{VIDEO}~0"]
+    assert 0 not in made
+    assert len(release.boxes[f"videos/{VIDEO}~0"]) == 5
+    assert 0 in made
 
 
 def npy(folder: Path, table: np.ndarray) -> Path:

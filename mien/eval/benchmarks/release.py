@@ -81,7 +81,7 @@ def stage(root: Path, releases: Sequence[Release], folder: Path) -> int:
     number of videos.
     """
     files = {sample.video: sample.file for release in releases for sample in release.samples}
-    boxes = {video: rows for release in releases for video, rows in release.boxes.items()}
+    boxes_with = {video: release.boxes for release in releases for video in release.boxes}
     packed = {file: content for release in releases for file, content in release.packed.items()}
     count = 0
     for video, file in files.items():
@@ -97,8 +97,8 @@ def stage(root: Path, releases: Sequence[Release], folder: Path) -> int:
             _unpack(packed[file], link)
         elif not (link.is_symlink() or link.is_file()):
             link.symlink_to(source)
-        if video in boxes:
-            write_sidecar(link.with_name(link.stem + SUFFIX), boxes[video])
+        if video in boxes_with:
+            write_sidecar(link.with_name(link.stem + SUFFIX), boxes_with[video][video])
     return count
 
 
