@@ -61,7 +61,7 @@ def test_class_that_is_left_out_is_listed(tmp_path: Path) -> None:
         (["inner/train/happy/a.jpg"], "did you mean .*inner"),
         (["train/happy/a.jpg", "train/awe/a.jpg"], "awe is none of Set's classes happiness, anger"),
         (["train/happy/a.jpg"], "no files of anger"),
-        (["Angry/a.jpg"], "no folder train for Set's split 'train'; it has angry"),
+        (["Angry/a.jpg"], "no folder train for Set's split 'train'; it has Angry"),
     ],
 )
 def test_what_is_not_the_set_is_refused(files: list[str], says: str, tmp_path: Path) -> None:

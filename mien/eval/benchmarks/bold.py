@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.bold_annotations import VAD, Extents, Row, boxes_of, read_extents, read_rows
 from mien.eval.benchmarks.bold_fake import write_fake_bold
+from mien.eval.benchmarks.contents import contents
 from mien.eval.benchmarks.release import Release, Sample
 from mien.eval.tasks import ClassNames
 from mien.media.video import frame_rate
@@ -139,10 +140,8 @@ def _check_root(root: Path, file: Path) -> None:
         raise MienError(f"{lacks}, which is a part of BoLD; give {root.parent}")
     if (root / "Annotations" / "Annotations.mat").is_file() or (root / "Annotations.mat").is_file():
         raise MienError(f"{lacks}; it is EMOTIC, whose categories are the same and whose pictures are others")
-    there = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-    listed = ", ".join(there[:8]) + (", …" if len(there) > 8 else "")
     raise MienError(
-        f"{lacks}, which has {listed or 'nothing'}; a BoLD release has {', '.join(FOLDERS)}. To get it: {HOW_TO_GET}"
+        f"{lacks}, which has {contents(root)}; a BoLD release has {', '.join(FOLDERS)}. To get it: {HOW_TO_GET}"
     )
 
 

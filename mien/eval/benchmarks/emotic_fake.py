@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import scipy.io
 from jaxtyping import Shaped
 
+from mien.eval.benchmarks.fake_pictures import encode
 from mien.theatre.drawn import draw_picture
 from mien.types import CATEGORIES
 
@@ -73,9 +73,8 @@ def _split(root: Path, split: str, *, first: int) -> Shaped[np.ndarray, "1 n"]:
 
 def _draw(path: Path, *, seed: int, corrupt: bool) -> list[np.ndarray]:
     image, seen = draw_picture(seed=seed, width=WIDTH, height=HEIGHT)
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\0" * 64 if corrupt else encoded)
+    path.write_bytes(b"\0" * 64 if corrupt else encode(image, suffix=".jpg"))
     return [np.array([person.box]).round().astype(np.int16) for person in seen]
 
 

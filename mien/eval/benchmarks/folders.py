@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.contents import contents
 from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.fake_pictures import write_face, write_scene
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
@@ -99,7 +100,7 @@ def find_split(folders: Folders, root: Path, split: str) -> Path:
             return there[name.lower()]
     raise MienError(
         f"{root} has no folder {' or '.join(names)} for {folders.title}'s split {split!r}; "
-        f"it has {', '.join(sorted(there)) or 'no folders'}{_below(there, names)}"
+        f"it has {contents(root)}{_below(there, names)}"
     )
 
 

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.contents import contents, first_few
 from mien.eval.benchmarks.liris_annotations import DIMENSIONS, Second, read_seconds
 from mien.eval.benchmarks.liris_fake import write_fake_liris
 from mien.eval.benchmarks.release import Release, Sample
@@ -162,10 +163,10 @@ def _check_complete(root: Path, split: str, annotations: dict[int, list[Path]], 
         return
     if not root.is_dir():
         raise MienError(f"{root} is not a folder; give the one that holds the folders MEDIAEVAL18-…")
-    numbers = _listed([f"{number:02d}" for number in lacking])
+    numbers = first_few([f"{number:02d}" for number in lacking])
     lacks = f"no labels of films {numbers} ({len(lacking)} of the {len(SPLITS[split])} of {split}) in {root}"
     if archives := [f.name for f in files if ARCHIVE.fullmatch(f.name) and not FEATURES.search(f.name)]:
-        raise MienError(f"{lacks}, where archives are: {_listed(archives)}; extract those that are not yet")
+        raise MienError(f"{lacks}, where archives are: {first_few(archives)}; extract those that are not yet")
     if re.match(r"MEDIAEVAL18-", root.name):
         raise MienError(f"{lacks}, which is one part of the release; give {root.parent}, with all parts in it")
     if annotations and split == "test":
@@ -176,12 +177,7 @@ def _check_complete(root: Path, split: str, annotations: dict[int, list[Path]], 
         for file in files:
             if re.fullmatch(pattern, file.name):
                 raise MienError(f"{lacks}; {file} is of {what}. To get MediaEval 2018's: {HOW_TO_GET}")
-    there = _listed(sorted(path.name for path in root.iterdir()))
-    raise MienError(f"{lacks}, which has {there or 'nothing'}. To get the release: {HOW_TO_GET}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    raise MienError(f"{lacks}, which has {contents(root)}. To get the release: {HOW_TO_GET}")
 
 
 # ── the benchmark ────────────────────────────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.contents import contents
 from mien.eval.benchmarks.meld_annotations import Utterance, known_bad, read_utterances
 from mien.eval.benchmarks.meld_fake import write_fake_meld
 from mien.eval.benchmarks.release import Release, Sample
@@ -131,10 +132,8 @@ def _refusal(root: Path, split: str, *, lacks: str) -> MienError:
         for pattern, what in LOOKALIKES.items():
             for file in place.glob(pattern):
                 return MienError(f"{file} is of {what}; mien reads MELD itself: {HOW_TO_GET}")
-    there = sorted(path.name for path in root.iterdir())
-    listed = ", ".join(there[:8]) + (", …" if len(there) > 8 else "")
     return MienError(
-        f"no {lacks} in {root}, nor in its folders {split} and {RAW}; it has {listed or 'nothing'}. "
+        f"no {lacks} in {root}, nor in its folders {split} and {RAW}; it has {contents(root)}. "
         f"Is it MELD's release? To get that: {HOW_TO_GET}"
     )
 
