@@ -331,7 +331,7 @@ def evaluate(
     with errors():
         from mien.eval.benchmarks import BENCHMARKS
         from mien.eval.comparison import compare, load_results
-        from mien.eval.comparison_formats import show
+        from mien.eval.comparison_formats import show, show_groups
 
         if list_all:
             output.print("\n".join(BENCHMARKS))
@@ -357,7 +357,10 @@ def evaluate(
         if as_json:
             print_json(result.model_dump(mode="json"))
         else:
-            show(compare([(Path(result.model_id).name, result)]), form=format_)
+            named = [(Path(result.model_id).name, result)]
+            show(compare(named), form=format_)
+            if format_ == "terminal":
+                show_groups(named)
             show_skipped(result.skipped, used=result.num_used)
 
 

@@ -257,6 +257,8 @@ class Features:
     ids: tuple[str, ...]
     groups: tuple[str, ...] = ()
     """What each row hangs together with, the film or the dialogue; none told where empty."""
+    attributes: tuple[Mapping[str, str], ...] = ()
+    """Each row's, as annotated; none told where empty."""
 
 
 ASSETS = Path(__file__).parent / "assets"

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from mien.eval.comparison import Cell, Column, ComparisonTable, Row
+from mien.eval.groups import group_rows
+from mien.eval.results import EvalResult
 from mien.terminal import output, print_json, say
 
 NOT_TOLD = "not told"
@@ -35,6 +37,19 @@ def show(tables: Sequence[ComparisonTable], *, form: Form) -> None:
                 output.print(to_rich(table))
                 for note in notes(table):
                     say(f"  {escape(note)}", style="dim")
+
+
+def show_groups(runs: Sequence[tuple[str, EvalResult]]) -> None:
+    """Print the scores by the samples' attributes on a terminal, if the release tells any."""
+    lines = group_rows(runs)
+    if not lines:
+        return
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for name in lines[0]:
+        shown.add_column(escape(name), overflow="fold")
+    for line in lines[1:]:
+        shown.add_row(*map(escape, line))
+    output.print(shown)
 
 
 def to_markdown(tables: Sequence[ComparisonTable]) -> str:

@@ -46,6 +46,7 @@ def features_of(x: Float[np.ndarray, "n e"], *, samples: Sequence[LabeledClip]) 
         vad=_column(samples, "vad", np.float32),
         ids=tuple(sample.clip.id for sample in samples),
         groups=tuple(sample.group for sample in samples),
+        attributes=tuple(sample.attributes for sample in samples),
     )
 
 

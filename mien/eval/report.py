@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from mien.eval.charts import Curve, heat_map, line_chart, scatter
 from mien.eval.pictures import AttentionPicture, Still, draw_attention, draw_still, share_on_subject, subject_coverage
 from mien.eval.projection import project, thin_out
-from mien.eval.report_tables import legend, per_class_table, result_table, tag
+from mien.eval.report_tables import groups_table, legend, per_class_table, result_table, tag
 from mien.eval.results import EvalResult
 from mien.types import EMOTIONS
 from mien.whole_file import write_whole
@@ -161,7 +161,7 @@ def _results(content: ReportContent) -> str:
         f"{first.num_skipped} skipped. Boxes: {escape(first.boxes)}; subject: {escape(first.subject)}. "
         "<em>majority</em> knows only how frequent each label is in the training split. A macro mean is over the "
         "classes for which the score exists.</p>"
-        f"{result_table(runs)}{per_class_table(runs)}{details if first.num_skipped else ''}"
+        f"{result_table(runs)}{per_class_table(runs)}{groups_table(runs)}{details if first.num_skipped else ''}"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from mien.eval.charts import COLOURS, mark
+from mien.eval.groups import group_rows
 from mien.eval.results import EvalResult, TaskResult
 from mien.types import EMOTIONS
 
@@ -55,6 +56,19 @@ def per_class_table(runs: Runs) -> str:
     return (
         f'<h3>Recall of each emotion</h3><div class="wide"><table><thead><tr><th>{escape(first.name)}</th>{head}'
         f"<th>clips</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def groups_table(runs: Runs) -> str:
+    """Scores by the samples' attributes, a column a run; nothing where the release tells none."""
+    lines = group_rows(runs)
+    if not lines:
+        return ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in lines[0])
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines[1:])
+    return (
+        f'<h3>By the samples\' attributes</h3><div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 

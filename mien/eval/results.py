@@ -20,6 +20,27 @@ from mien.types import MienError
 from mien.whole_file import write_whole
 
 
+class GroupResult(Config):
+    """What a task scored on the samples that have one value of an attribute."""
+
+    num_samples: int
+    value: float | None
+
+
+class AttributeResult(Config):
+    """What a task scored by the values of an attribute (see `mien.eval.groups`)."""
+
+    metric: str
+    """The task's first; empty where every group is small."""
+    groups: dict[str, GroupResult]
+    num_small_groups: int
+    """Values with too few samples to be scored."""
+    num_in_small_groups: int
+    """The samples of these values."""
+    num_without: int
+    """Samples of which the attribute is not told."""
+
+
 class FewShotResult(Config):
     """What a few-shot task's single seeds gave. None stands for a score that does not exist for a seed."""
 
@@ -57,6 +78,8 @@ class TaskResult(Config):
     """Counts, row = true class, column = predicted."""
     intervals: dict[str, Interval] = Field(default_factory=dict)
     """95 % bootstrap intervals of the metrics (see `mien.eval.intervals`); none in results of before there were any."""
+    groups: dict[str, AttributeResult] = Field(default_factory=dict)
+    """By attribute of the samples, where the release tells any; not of a few-shot task."""
     few_shot: FewShotResult | None = None
     """Of a few-shot task, whose `metrics` and `per_class` are means over its seeds; it has no intervals."""
 

@@ -64,6 +64,9 @@ def rows_of(features: Features, kept: Bool[np.ndarray, "n"]) -> Features:
         groups=tuple(group for group, keep in zip(features.groups, kept, strict=True) if keep)
         if features.groups
         else (),
+        attributes=tuple(told for told, keep in zip(features.attributes, kept, strict=True) if keep)
+        if features.attributes
+        else (),
     )
 
 

@@ -19,9 +19,10 @@ from pydantic import Field, model_validator
 
 from mien.config import Config, load_config
 from mien.eval import scores
+from mien.eval.groups import score_groups
 from mien.eval.intervals import Intervals, intervals_of_classes, intervals_of_labels, intervals_of_numbers
 from mien.eval.probe import LinearProbe, ProbeConfig, ZeroShot, fit_probe
-from mien.eval.results import CombinedResult, TaskResult
+from mien.eval.results import AttributeResult, CombinedResult, TaskResult
 from mien.eval.scores import MacroScore
 from mien.eval.smoothing import Smoothing, smooth
 from mien.eval.zeroshot import TextTower, words_of, zeroshot_head
@@ -246,6 +247,7 @@ def _run_multinomial(
             majority=score_classes(truth, np.broadcast_to(prior, p.shape)),
             confusion=tuple(tuple(row) for row in confusion.tolist()),
             intervals=intervals_of_classes(truth, p),
+            groups=score_groups(test.attributes, lambda kept: score_classes(truth[kept], p[kept])),
         ),
         head,
     )
@@ -259,8 +261,16 @@ def _run_one_vs_rest(
     head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
     constant, p = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.probabilities(test.x)
     ours, majority = score_labels(truth, p), score_labels(truth, constant)
-    intervals = intervals_of_labels(truth, p)
-    return _result(task, classes, support=truth.sum(axis=0), ours=ours, majority=majority, intervals=intervals), head
+    result = _result(
+        task,
+        classes,
+        support=truth.sum(axis=0),
+        ours=ours,
+        majority=majority,
+        intervals=intervals_of_labels(truth, p),
+        groups=score_groups(test.attributes, lambda kept: score_labels(truth[kept], p[kept])),
+    )
+    return result, head
 
 
 def _run_ridge(
@@ -272,8 +282,16 @@ def _run_ridge(
     if task.smoothing is not None:
         predicted = smooth(predicted, task.smoothing, groups=test.groups)
     ours, majority = score_numbers(truth, predicted), score_numbers(truth, constant)
-    support, intervals = np.full(len(classes), len(truth)), intervals_of_numbers(truth, predicted)
-    return _result(task, classes, support=support, ours=ours, majority=majority, intervals=intervals), head
+    result = _result(
+        task,
+        classes,
+        support=np.full(len(classes), len(truth)),
+        ours=ours,
+        majority=majority,
+        intervals=intervals_of_numbers(truth, predicted),
+        groups=score_groups(test.attributes, lambda kept: score_numbers(truth[kept], predicted[kept])),
+    )
+    return result, head
 
 
 def _run_zeroshot(
@@ -299,12 +317,21 @@ def _run_zeroshot(
             majority={},
             confusion=tuple(tuple(row) for row in confusion.tolist()),
             intervals=intervals_of_classes(truth, p),
+            groups=score_groups(test.attributes, lambda kept: score_classes(truth[kept], p[kept])),
         )
         return result, head
     # Each label's samples are ranked by its own cosine: a softmax would mix in those of the other labels.
     positive, score = truth >= task.positive_at, head.decision(test.x)
-    ours, intervals = score_labels(positive, score), intervals_of_labels(positive, score)
-    return _result(told, names, support=positive.sum(axis=0), ours=ours, majority={}, intervals=intervals), head
+    result = _result(
+        told,
+        names,
+        support=positive.sum(axis=0),
+        ours=score_labels(positive, score),
+        majority={},
+        intervals=intervals_of_labels(positive, score),
+        groups=score_groups(test.attributes, lambda kept: score_labels(positive[kept], score[kept])),
+    )
+    return result, head
 
 
 # ── the scores of each kind of label ─────────────────────────────────────────────────────────────
@@ -351,6 +378,7 @@ def _result(
     ours: Scored,
     majority: Scored,
     intervals: Intervals,
+    groups: dict[str, AttributeResult],
     confusion: tuple[tuple[int, ...], ...] | None = None,
 ) -> TaskResult:
     macro = {name: score for name, score in ours.items() if isinstance(score, MacroScore)}
@@ -365,6 +393,7 @@ def _result(
         num_left_out={name: score.num_left_out for name, score in macro.items()},
         confusion=confusion,
         intervals=intervals,
+        groups=groups,
     )
 
 
