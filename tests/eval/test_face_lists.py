@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mien.eval.benchmarks.base import Read
 from mien.eval.benchmarks.fer2013 import fake_fer2013, read_fer2013
 from mien.eval.benchmarks.ferplus import CLASSES, VOTED, fake_ferplus, majority, read_ferplus
 from mien.eval.benchmarks.rafdb import RAFDB, fake_rafdb, read_rafdb
@@ -67,6 +68,24 @@ def test_rafdb_copy_in_folders_of_numbers_is_read(tmp_path: Path) -> None:
         (tmp_path / f"train/{number}/a_{number}.jpg").write_bytes(b"")
     samples = read_rafdb(tmp_path, "train").samples
     assert [(s.id, s.labels.category) for s in samples][3] == ("train/4/a_4.jpg", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("EmoLabel/list_patition_label.txt", read_rafdb),
+        ("fer2013.csv", read_fer2013),
+        ("FER2013Train/label.csv", read_ferplus),
+    ],
+)
+def test_list_that_is_no_text_is_refused_by_its_first_line(name: str, read: Read, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"\xff\xfe\0 \x81")
+    (tmp_path / "FER2013Train").mkdir(exist_ok=True)
+    (tmp_path / "FER2013Train/fer0000000.png").write_bytes(b"")
+    (tmp_path / "Image/aligned").mkdir(parents=True)
+    with pytest.raises(MienError, match=f"{name}, line 1: "):
+        read(tmp_path, "train")
 
 
 # ── FER2013 ──────────────────────────────────────────────────────────────────────────────────────

@@ -58,7 +58,7 @@ def read_ckplus(root: Path, split: str) -> Release:
 
 
 def _code(path: Path) -> int:
-    text = path.read_text(encoding="utf-8").strip()
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
     try:
         code = float(text)
     except ValueError:

@@ -59,7 +59,7 @@ def read_fer2013(root: Path, split: str) -> Release:
 def _rows(path: Path) -> Iterator[tuple[str, str, list[bytes], tuple[int, int]]]:
     """Each row's class number, usage, pixels, and where its pixels are found again: the row's place, and the column."""
     with path.open("rb") as file:
-        header = [name.strip().lower() for name in file.readline().decode("utf-8-sig").split(",")]
+        header = [name.strip().lower() for name in file.readline().decode("utf-8-sig", errors="replace").split(",")]
         if sorted(header) != sorted(COLUMNS):
             raise MienError(f"{path}, line 1: the columns are {', '.join(header)}; FER2013 has {', '.join(COLUMNS)}")
         emotion, column, usage = (header.index(name) for name in COLUMNS)
@@ -72,7 +72,7 @@ def _rows(path: Path) -> Iterator[tuple[str, str, list[bytes], tuple[int, int]]]
             if not SHADES.issuperset(pixels):
                 wrong = next(pixel for pixel in pixels if pixel not in SHADES)
                 raise MienError(f"{path}, line {number}: pixel {wrong.decode('latin-1')!r}; it must be 0 to 255")
-            code, use = (fields[index].decode().strip('"\r\n ') for index in (emotion, usage))
+            code, use = (fields[index].decode(errors="replace").strip('"\r\n ') for index in (emotion, usage))
             if code not in CODES or use not in USAGES.values():
                 raise MienError(
                     f"{path}, line {number}: emotion is {code!r} and usage {use!r}; they must be a number from 0 to 6, "

@@ -57,14 +57,15 @@ def _read_folder(folder: Path, *, root: Path) -> Release:
             f"{folder} has labels and no pictures; make them from fer2013.csv with FER+'s generate_training_data.py"
         )
     source, below = folder / "label.csv", folder.relative_to(root).as_posix()
-    return _release(source.read_text(encoding="utf-8-sig"), source=str(source), below=below, packed=lambda _: None)
+    text = source.read_text(encoding="utf-8-sig", errors="replace")
+    return _release(text, source=str(source), below=below, packed=lambda _: None)
 
 
 def _read_archive(path: Path, *, part: str) -> Release:
     try:
         archive = zipfile.ZipFile(path)
         names = frozenset(archive.namelist())
-        text = archive.read(f"{part}/label.csv").decode("utf-8-sig")
+        text = archive.read(f"{part}/label.csv").decode("utf-8-sig", errors="replace")
     except (zipfile.BadZipFile, KeyError) as error:
         raise MienError(f"{path} is not FER+'s archive, or not whole: {error}; get it again") from error
 

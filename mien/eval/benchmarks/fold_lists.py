@@ -82,7 +82,7 @@ def _videos(folder: Path) -> dict[int, Path]:
 
 
 def _rows(lists: FoldLists, path: Path) -> list[tuple[int, str]]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     if lists.header and (not lines or lines[0].strip() != lists.header):
         raise MienError(f"{path}, line 1: {''.join(lines[:1])!r} is not the header {lists.header!r}; is it the list?")
     rows = list[tuple[int, str]]()

@@ -59,7 +59,7 @@ def read_rafdb(root: Path, split: str) -> Release:
 
 def _rows(path: Path) -> Iterator[tuple[str, str]]:
     """The name of each picture, and its class's number."""
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         match line.split():
