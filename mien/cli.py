@@ -337,6 +337,8 @@ def evaluate(
             output.print("\n".join(BENCHMARKS))
             return
         if table:
+            if benchmark:
+                raise MienError(f"--table takes one file or folder; repeat it for more: --table … --table {benchmark}")
             show(compare(load_results(table)), form="json" if as_json else format_)
             return
         name, root = require(benchmark=benchmark), require(root=root)
@@ -362,6 +364,11 @@ def evaluate(
             if format_ == "terminal":
                 show_groups(named)
             show_skipped(result.skipped, used=result.num_used)
+            for other in result.protocol["report"]:
+                if other != result.split:
+                    say(f"the protocol is scored on {other} too: --split {other}", style="dim")
+            if out:
+                say(f"result in {out}; `mien evaluate --table {out.parent}` sets it beside others")
 
 
 @app.command()

@@ -97,8 +97,8 @@ def verify(
 ) -> None:
     """Count a release's samples against what they should be; list what is missing, broken or without labels.
 
-    Exit status 0 if results on it would be comparable with published ones, as far as annotations and files tell, else
-    1. Nothing is decoded.
+    Exit status 0 if results on it would be comparable with published ones, as far as annotations and files tell; 1 if
+    not. Nothing is decoded.
 
     Example: `mien data verify meld /data/MELD.Raw`
     """

@@ -36,14 +36,15 @@ def evaluate_model(
 ) -> EvalResult:
     """The benchmark's probes on the model's frozen features of `split`, the protocol's own by default.
 
-    root: the benchmark's release. store: what `mien prepare` made of it; without one, `stores/NAME` (NAME-fake of a
-    fake) is made from the release, or brought up to date. out: the JSON file to write; heads: a folder for the fitted
-    probes.
+    root: the benchmark's release. store: what `mien prepare` made of it; where there is none it is made. Without one,
+    `stores/NAME` (NAME-fake of a fake) is made from the release, or brought up to date. out: the JSON file to write;
+    heads: a folder for the fitted probes.
     """
     scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
     chosen = scored.protocol(protocol)
-    if store is None:
-        store = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
+    usual = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
+    if store is None or not store.exists():
+        store = store or usual
         splits = dict.fromkeys((*chosen.fit_splits, *chosen.validation_splits, split or chosen.report[0]))
         prepare_release(scored, root=root, store=store, splits=tuple(splits), workers=workers, on_video=on_video)
     opened = Store(store)

@@ -57,6 +57,8 @@ def evaluate(
     split = split or scored.report[0]
     if split not in benchmark.splits:
         raise MienError(f"{benchmark.name} has no split {split!r}; it has {', '.join(benchmark.splits)}")
+    if split == scored.train_split:
+        raise MienError(f"protocol {scored.name} fits its probes on {split!r}; score them on another split")
     begin, started_at = time.perf_counter(), datetime.now(UTC)
 
     def features(name: str) -> tuple[Features, list[Skipped]]:
