@@ -32,6 +32,7 @@ def labelled_splits(benchmark: Benchmark) -> list[str]:
     return [protocol.train_split, *protocol.report]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAKED)
 def test_fake_has_samples_with_the_labels_that_the_protocol_wants(name: str) -> None:
     benchmark = load_benchmark(name)
