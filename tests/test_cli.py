@@ -145,6 +145,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_prepare_train_embed_classify_go_through_on_a_folder_of_videos(videos: Path, tmp_path: Path) -> None:
     store, out, table = tmp_path / "store", tmp_path / "run", tmp_path / "e.parquet"
     assert "3 videos" in run("prepare", videos, "--out", store, "--workers", 1)

@@ -41,6 +41,7 @@ def test_the_example_in_python_runs() -> None:
     assert (told["exported"].num_clips, told["back"].num_clips, told["released"].num_clips) == (12, 12, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("inputs")
 def test_the_example_on_the_command_line_runs() -> None:
     block = PAGE.read_text(encoding="utf-8").split("```")[1]

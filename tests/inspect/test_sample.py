@@ -97,6 +97,7 @@ def test_missing_or_damaged_index_is_named_with_the_remedy(tmp_path: Path, text:
         survey(tmp_path / "index.parquet")
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_however_many_clips_there_are(tmp_path: Path) -> None:
     """200,000 clips with 100 characters each are 35 MB as a table; the passes hold less than half, of more no more."""
     count = 200_000

@@ -76,6 +76,7 @@ def test_note_does_not_span_a_silence() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["[" * 3000, "(" * 3000 + ")" * 3000, "*a" * 3000, "- " * 3000, "A " * 3000, "♪a" * 3000]
 )

@@ -53,6 +53,7 @@ def by_name(done: list[PreparedVideo]) -> dict[str, Skipped | None]:
     return {video.name: video.failure for video in done}
 
 
+@pytest.mark.slow
 def test_processes_do_every_video_once_and_tell_of_it() -> None:
     told: list[tuple[str, str, float]] = []
     done = list(
@@ -63,6 +64,7 @@ def test_processes_do_every_video_once_and_tell_of_it() -> None:
     assert list(run_here(succeed, VIDEOS, on_progress=no_progress)) == sorted(done, key=lambda video: video.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("job", "bad", "how"), [(die_at_b, "b", "was killed by signal 9"), (exit_at_d, "d", "ended with status 3")]
 )
@@ -86,6 +88,7 @@ def measure(extra: object, task: bytes, on_progress: OnProgress) -> str:
     return f"{len(task)} bytes"
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_before_it_took_a_large_task_is_one_that_died() -> None:
     """A task that does not fit into the pipe cannot be sent to a process that never reads."""
     task = bytes(10_000_000)
@@ -94,6 +97,7 @@ def test_a_process_that_dies_before_it_took_a_large_task_is_one_that_died() -> N
     assert "ended with status 3" in reason
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_everyone() -> None:
     with pytest.raises(DiskFullError, match="no room left"):
         list(run_processes(fill_the_disk, VIDEOS, workers=2, on_progress=no_progress, give_up=give_up))

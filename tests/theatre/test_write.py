@@ -112,6 +112,7 @@ def test_boxes_lie_in_the_frame_and_exactly_the_speaker_speaks(folder: Path) -> 
             assert row["speaking"] == str(len(speaks))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_same_settings_give_the_same_theatre(folder: Path, tmp_path: Path, workers: int) -> None:
     write_theatre(tmp_path, settings=SMALL, workers=workers)
@@ -122,6 +123,7 @@ def test_same_settings_give_the_same_theatre(folder: Path, tmp_path: Path, worke
         np.testing.assert_array_equal(decode(tmp_path / path.relative_to(folder)), decode(path))
 
 
+@pytest.mark.slow
 def test_what_is_done_is_kept_and_what_is_missing_is_made(tmp_path: Path) -> None:
     settings = SMALL.model_copy(update={"num_test": 0})
     write_theatre(tmp_path, settings=settings)

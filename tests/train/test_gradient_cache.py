@@ -57,6 +57,7 @@ def assert_same_gradients(found: dict[str, Tensor], expected: dict[str, Tensor],
         torch.testing.assert_close(found[name], gradient, atol=tolerance * size, rtol=0, msg=name)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(micro_batch=st.integers(1, 9), chunk=st.sampled_from([None, 1, 3]))
 def test_micro_batches_give_loss_logs_and_gradients_of_the_whole(micro_batch: int, chunk: int | None) -> None:
