@@ -78,11 +78,19 @@ class ComparisonTable:
 
 
 def load_results(paths: Iterable[Path]) -> list[tuple[str, EvalResult]]:
-    """The results in files, or in folders of them, by the files' names."""
-    files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+    """The results in files, or in folders of them, by the files' names. Probes saved in such a folder are passed over.
+
+    Raises MienError for a path that is not there, and for a file that is no result.
+    """
+    files = [file for path in paths for file in (_results_in(path) if path.is_dir() else [path])]
     if not files:
         raise MienError("no results to make a table of; `mien evaluate … --out FOLDER/NAME.json` writes one")
     return [(file.stem, EvalResult.load(file)) for file in files]
+
+
+def _results_in(folder: Path) -> list[Path]:
+    """Its JSON files, but for those that tell what the weights of a probe beside them mean."""
+    return sorted(file for file in folder.glob("*.json") if not file.with_suffix(".safetensors").is_file())
 
 
 def compare(

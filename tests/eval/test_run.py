@@ -142,6 +142,12 @@ def test_record_survives_the_disk_and_makes_a_table(root, tmp_path):
     assert [column.title for column in table.columns[:2]] == ["emotion accuracy %", "emotion uar %"]
 
 
+def test_probes_saved_among_results_are_not_taken_for_results(root, tmp_path):
+    run(root, out=tmp_path / "both" / "trained.json", heads=tmp_path / "both")
+    assert (tmp_path / "both" / "emotion.json").is_file()
+    assert [name for name, _ in load_results([tmp_path / "both"])] == ["trained"]
+
+
 def test_heads_are_saved_for_later_use(root, tmp_path):
     run(root, heads=tmp_path / "heads")
     head = LinearProbe.load(tmp_path / "heads" / "emotion.safetensors")
