@@ -136,8 +136,8 @@ def fake(
 
 
 def _facts(benchmark: Benchmark) -> dict[str, Any]:
+    from mien.eval.protocol import protocol_names
     from mien.eval.published import published_values
-    from mien.eval.tasks import protocol_names
 
     protocols = [benchmark.protocol(name) for name in protocol_names(benchmark.protocols or benchmark.name)]
     return {

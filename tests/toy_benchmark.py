@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.types import Labels, MienError, Skipped
 
 CLASSES = ClassNames(category=("joy", "anger"), scores=("Peace", "Pain"), vad=("valence", "arousal", "dominance"))

@@ -7,17 +7,17 @@ deviation. That is what the choice of samples does; what another test split woul
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
 
+from mien.eval.label_scores import Scored, number_or_none, score_classes, value_of
 from mien.eval.probe import fit_probe
+from mien.eval.protocol import ClassNames, FewShot, Task
 from mien.eval.results import FewShotResult, TaskResult
 from mien.eval.scores import MacroScore
 from mien.eval.sweep import rows_of
-from mien.eval.tasks import ClassNames, FewShot, Scored, Task, score_classes
 from mien.types import Features, MienError
 
 
@@ -30,7 +30,7 @@ def run_few_shot(task: Task, few_shot: FewShot, *, classes: ClassNames, train: F
     drawn = [draw(train.category, shots=few_shot.shots, seed=seed) for seed in few_shot.seeds]
     runs = [_scored(task, names, train=rows_of(train, kept), test=test) for kept in drawn]
     prior = np.broadcast_to(available / available.sum(), (len(truth), len(names)))
-    metrics = {name: tuple(_value(run[name]) for run in runs) for name in runs[0]}
+    metrics = {name: tuple(value_of(run[name]) for run in runs) for name in runs[0]}
     told = FewShotResult(
         shots=few_shot.shots,
         seeds=few_shot.seeds,
@@ -46,7 +46,7 @@ def run_few_shot(task: Task, few_shot: FewShot, *, classes: ClassNames, train: F
         classes=names,
         support=tuple(np.bincount(truth, minlength=len(names)).tolist()),
         metrics={name: _mean(values) for name, values in metrics.items()},
-        majority={name: _value(score) for name, score in score_classes(truth, prior).items()},
+        majority={name: value_of(score) for name, score in score_classes(truth, prior).items()},
         per_class={name: _mean_per_class([run[name] for run in runs]) for name in macro},
         num_left_out={name: score.num_left_out for name, score in macro.items()},
         few_shot=told,
@@ -69,11 +69,6 @@ def _scored(task: Task, names: tuple[str, ...], *, train: Features, test: Featur
     return score_classes(test.category, head.probabilities(test.x))
 
 
-def _value(score: MacroScore | float) -> float | None:
-    value = score.value if isinstance(score, MacroScore) else score
-    return None if math.isnan(value) else value
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None
@@ -86,6 +81,4 @@ def _deviation(values: Sequence[float | None]) -> float | None:
 
 def _mean_per_class(runs: Sequence[MacroScore | float]) -> tuple[float | None, ...]:
     rows = [run.per_class for run in runs if isinstance(run, MacroScore)]
-    return tuple(
-        _mean([None if math.isnan(value) else value for value in column]) for column in zip(*rows, strict=True)
-    )
+    return tuple(_mean([number_or_none(value) for value in column]) for column in zip(*rows, strict=True))

@@ -6,13 +6,13 @@ small groups, and the samples without the attribute, are counted. A value is wha
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool
 
+from mien.eval.label_scores import value_of
 from mien.eval.results import AttributeResult, EvalResult, GroupResult
 from mien.eval.scores import MacroScore
 
@@ -60,17 +60,13 @@ def _score_attribute(values: Sequence[str], score: Score) -> AttributeResult:
     return AttributeResult(
         metric=metric,
         groups={
-            value: GroupResult(num_samples=counts[value], value=_value(each[metric])) for value, each in scored.items()
+            value: GroupResult(num_samples=counts[value], value=value_of(each[metric]))
+            for value, each in scored.items()
         },
         num_small_groups=len(small),
         num_in_small_groups=sum(small),
         num_without=len(values) - counts.total(),
     )
-
-
-def _value(score: MacroScore | float) -> float | None:
-    value = score.value if isinstance(score, MacroScore) else score
-    return None if math.isnan(value) else value
 
 
 def _number(group: GroupResult | None) -> str:

@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool
 
+from mien.eval.label_scores import Scored, score_classes, score_labels, score_numbers
 from mien.eval.probe import LinearProbe, fit_probe
+from mien.eval.protocol import ClassNames, Sweep, Task
 from mien.eval.scores import MacroScore
 from mien.eval.smoothing import smooth
-from mien.eval.tasks import ClassNames, Scored, Sweep, Task, score_classes, score_labels, score_numbers
 from mien.types import Features, MienError
 
 ERRORS = frozenset({"mse"})

@@ -1,9 +1,10 @@
 import pytest
 
 from mien.eval.comparison import Column, compare
+from mien.eval.protocol import Combined, Term
 from mien.eval.report_tables import result_table
 from mien.eval.results import CombinedResult, EvalResult, TaskResult
-from mien.eval.tasks import Combined, Term, combine
+from mien.eval.tasks import combine
 from mien.types import MienError
 
 

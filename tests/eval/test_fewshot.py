@@ -6,11 +6,12 @@ from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.comparison import compare
 from mien.eval.comparison_formats import to_markdown, to_records
 from mien.eval.fewshot import draw, run_few_shot
+from mien.eval.label_scores import score_classes
 from mien.eval.probe import fit_probe
+from mien.eval.protocol import ClassNames, FewShot, Task, protocol_names
 from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
-from mien.eval.tasks import ClassNames, FewShot, Task, protocol_names, score_classes
 from mien.types import EMOTIONS, Features, MienError
 from tests.eval.test_run import FakeStore, embed, make_loader
 from tests.eval.test_run import root as root

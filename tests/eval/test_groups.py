@@ -7,11 +7,12 @@ from mien.eval.benchmarks import load_benchmark
 from mien.eval.comparison_formats import show_groups
 from mien.eval.features import features_of
 from mien.eval.groups import group_rows, score_groups
+from mien.eval.protocol import ClassNames, Task
 from mien.eval.report_tables import groups_table
 from mien.eval.run import evaluate
 from mien.eval.scores import accuracy
 from mien.eval.sweep import rows_of
-from mien.eval.tasks import ClassNames, Task, run_task
+from mien.eval.tasks import run_task
 from mien.types import Features, LabeledClip, Labels
 from tests.eval.test_run import FakeStore, embed, make_clip, make_loader
 from tests.eval.test_run import root as root

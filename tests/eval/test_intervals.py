@@ -10,8 +10,8 @@ from mien.eval.intervals import (
     number_scores,
     ranked_scores,
 )
+from mien.eval.label_scores import score_classes, score_labels, score_numbers
 from mien.eval.scores import confusion_matrix
-from mien.eval.tasks import score_classes, score_labels, score_numbers
 
 N, R = 40, 25
 

@@ -14,9 +14,9 @@ from mien.eval.comparison import compare, load_results
 from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import extract_features
 from mien.eval.probe import LinearProbe
+from mien.eval.protocol import Task
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
-from mien.eval.tasks import Task
 from mien.types import CATEGORIES, EMOTIONS, Clip, ClipBatch, LabeledClip, Labels, MienError
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from mien.eval.protocol import ClassNames, Task
 from mien.eval.smoothing import Smoothing, smooth
-from mien.eval.tasks import ClassNames, Task, run_task
+from mien.eval.tasks import run_task
 from mien.types import Features, MienError
 
 FIVE = Smoothing(window=5, order=2, over="split")

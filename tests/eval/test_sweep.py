@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mien.config import validate
+from mien.eval.protocol import ClassNames, Sweep, Task, load_protocol
 from mien.eval.sweep import choose, hold_out
-from mien.eval.tasks import ClassNames, Sweep, Task, load_protocol
 from mien.types import Features, MienError
 
 CLASSES = ClassNames(vad=("valence",))

@@ -13,10 +13,11 @@ from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.comparison import compare, load_results
 from mien.eval.probe import LinearProbe, ZeroShot, fit_probe
+from mien.eval.protocol import ClassNames, Combined, Protocol, Task, protocol_names
 from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
-from mien.eval.tasks import ClassNames, Combined, Protocol, Task, combine, protocol_names, run_task
+from mien.eval.tasks import combine, run_task
 from mien.eval.zeroshot import TextTower, prompts_of, zeroshot_head
 from mien.evaluate import evaluate_model, prepare_release
 from mien.hub import ModelFolder

@@ -20,7 +20,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
 from mien.eval.benchmarks.folders import Folders, read_copy
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.types import Labels, MienError, Skipped
 
 EIGHT = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mien.eval.benchmarks.release import Release
-from mien.eval.tasks import ClassNames, Protocol, load_protocol
+from mien.eval.protocol import ClassNames, Protocol, load_protocol
 
 Read = Callable[[Path, str], Release]
 """The root of a release, as its users have it, and a split → its samples.

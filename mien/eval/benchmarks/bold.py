@@ -26,7 +26,7 @@ from mien.eval.benchmarks.bold_annotations import VAD, Extents, Row, boxes_of, r
 from mien.eval.benchmarks.bold_fake import write_fake_bold
 from mien.eval.benchmarks.contents import contents
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.media.video import frame_rate
 from mien.prepare.sidecar import SidecarRow
 from mien.types import CATEGORIES, Labels, MienError, Skipped

@@ -18,7 +18,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
 from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.types import Labels, MienError, Skipped
 
 CODES = {1: "anger", 2: "contempt", 3: "disgust", 4: "fear", 5: "happiness", 6: "sadness", 7: "surprise"}

@@ -23,7 +23,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
 from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.media.video import IMAGE_SUFFIXES
 from mien.theatre.drawn import write_drawn_video
 from mien.types import Labels, MienError, Skipped

@@ -22,7 +22,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.fake_pictures import write_scene
 from mien.eval.benchmarks.release import Release, Sample, leads_out
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.media.video import IMAGE_SUFFIXES
 from mien.types import Labels, MienError, Skipped
 

@@ -24,7 +24,7 @@ from mien.eval.benchmarks.emotic_annotations import DIMENSIONS, Person, read_mat
 from mien.eval.benchmarks.emotic_fake import write_fake_emotic
 from mien.eval.benchmarks.emotic_tables import read_arrays, read_converted
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.prepare.sidecar import SidecarRow
 from mien.types import CATEGORIES, Labels, MienError, Skipped
 

@@ -26,7 +26,7 @@ from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import draw_face, encode
 from mien.eval.benchmarks.folders import Folders, read_copy
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.prepare.sidecar import SidecarRow
 from mien.types import Labels, MienError, Skipped
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.folds import FOLD_SPLITS, NUM_FOLDS, part_and_fold
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.media.video import VIDEO_SUFFIXES
 from mien.theatre.drawn import write_drawn_video
 from mien.types import Labels, MienError

@@ -19,7 +19,7 @@ from mien.eval.benchmarks.contents import contents
 from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.fake_pictures import write_face, write_scene
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.theatre.drawn import write_drawn_video
 from mien.types import Labels, MienError, Skipped

@@ -31,7 +31,7 @@ from mien.eval.benchmarks.contents import contents, first_few
 from mien.eval.benchmarks.liris_annotations import DIMENSIONS, Second, read_seconds
 from mien.eval.benchmarks.liris_fake import write_fake_liris
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.media.video import header_duration_s
 from mien.types import Labels, MienError, Skipped
 

@@ -26,7 +26,7 @@ from mien.eval.benchmarks.contents import contents
 from mien.eval.benchmarks.meld_annotations import Utterance, known_bad, read_utterances
 from mien.eval.benchmarks.meld_fake import write_fake_meld
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.types import EMOTIONS, Labels, MienError, Skipped
 
 RAW = "MELD.Raw"

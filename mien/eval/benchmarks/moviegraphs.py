@@ -37,7 +37,7 @@ from mien.eval.benchmarks.moviegraphs_fake import write_fake_moviegraphs
 from mien.eval.benchmarks.moviegraphs_films import Film, find_films, warn_of_other_duration
 from mien.eval.benchmarks.moviegraphs_pickle import AnnotatedClip
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.types import Labels, MienError, Skipped
 
 PICKLE = "mg/py3loader/2017-11-02-51-7637_py3.pkl"

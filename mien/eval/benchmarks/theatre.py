@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import ClassNames
+from mien.eval.protocol import ClassNames
 from mien.types import CATEGORIES, EMOTIONS, Labels, MienError, Skipped
 
 TRUTH_SUFFIX = ".truth.json"

@@ -13,7 +13,7 @@ import numpy as np
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import Release, Sample
-from mien.eval.tasks import Protocol, Task
+from mien.eval.protocol import Protocol, Task
 from mien.types import MienError, Skipped
 
 NUM_EXAMPLES = 3

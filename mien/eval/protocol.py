@@ -1,0 +1,182 @@
+"""Protocols: how a benchmark is scored, as a YAML file tells it; the splits, the tasks, and how these are judged.
+
+The probe's kind says which labels it takes: `multinomial` the category, `one_vs_rest` the label scores (positive from
+`positive_at` up), `ridge` the numbers of `vad`; `zeroshot` says so itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mien.config import Config, load_config
+from mien.eval.probe import ProbeConfig
+from mien.eval.smoothing import Smoothing
+from mien.types import MienError
+
+PROTOCOLS = Path(__file__).parent / "protocols"
+
+
+class Sweep(Config):
+    """How a probe's strength is chosen (see `mien.eval.sweep`); the one that the probe itself tells is not used."""
+
+    grid: tuple[float, ...] = Field(min_length=2)
+    """Values of `C`, or of ridge's `alpha`."""
+    metric: str
+    validation_split: str | None = None
+    """Where the values are compared; without one, on a share of train's groups that is held out meanwhile."""
+    held_out: float = Field(0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _has_positive_values(self) -> Sweep:
+        if min(self.grid) <= 0:
+            raise ValueError(f"a sweep's grid has positive numbers only, got {list(self.grid)}")
+        return self
+
+
+class FewShot(Config):
+    """How a probe is fitted on a few samples a class, drawn once a seed (see `mien.eval.fewshot`)."""
+
+    shots: int = Field(ge=1)
+    """Samples drawn of each class."""
+    seeds: tuple[int, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _draws_each_seed_once(self) -> FewShot:
+        if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(f"seeds are different numbers from 0 up, got {list(self.seeds)}")
+        return self
+
+
+class Task(Config):
+    """One probe of a protocol.
+
+    `positive_at` matters to labels that go together (`scores`), `smoothing` to what `ridge` predicts.
+    """
+
+    name: str
+    probe: ProbeConfig
+    positive_at: float = Field(0.5, ge=0, le=1)
+    smoothing: Smoothing | None = None
+    sweep: Sweep | None = None
+    few_shot: FewShot | None = None
+
+    @model_validator(mode="after")
+    def _smooths_numbers(self) -> Task:
+        if self.smoothing is not None and self.probe.kind != "ridge":
+            raise ValueError(
+                f"task {self.name!r} smooths what a {self.probe.kind} probe says; only ridge predicts numbers"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sweeps_what_is_fitted(self) -> Task:
+        if self.sweep is not None and not self.is_fitted:
+            raise ValueError(f"task {self.name!r} sweeps, but a {self.probe.kind} probe has no strength to choose")
+        return self
+
+    @model_validator(mode="after")
+    def _draws_of_exclusive_classes(self) -> Task:
+        if self.few_shot is not None and self.probe.kind != "multinomial":
+            raise ValueError(f"task {self.name!r} draws samples a class; a {self.probe.kind} probe has no such classes")
+        if self.few_shot is not None and self.sweep is not None:
+            raise ValueError(f"task {self.name!r} is few-shot: there are no samples to sweep on; leave out one of both")
+        return self
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it needs a training split."""
+        return self.probe.kind != "zeroshot"
+
+    @property
+    def labels(self) -> Literal["category", "scores", "vad"]:
+        """The field of `Labels` that it wants."""
+        match self.probe.kind:
+            case "multinomial":
+                return "category"
+            case "one_vs_rest":
+                return "scores"
+            case "ridge":
+                return "vad"
+            case "zeroshot":
+                return self.probe.labels
+
+
+class Term(Config):
+    """A task's metric, and how much of it goes into a combined score."""
+
+    task: str
+    metric: str
+    weight: float
+
+
+class Combined(Config):
+    """A score made of several tasks' metrics: their weighted sum."""
+
+    name: str
+    terms: tuple[Term, ...] = Field(min_length=1)
+
+
+class Protocol(Config):
+    """How a benchmark is scored: which split the probes are fitted on, on which they are scored, and the probes.
+
+    A protocol of zero-shot tasks alone has no `train_split`.
+    """
+
+    name: str
+    source: str
+    """Where the choices come from."""
+    train_split: str | None = None
+    report: tuple[str, ...] = Field(min_length=1)
+    """The splits that results are given for; the first unless another is asked for."""
+    features: Literal["video", "frame"] = "video"
+    """What probes are fitted on: the video encoder's features, or the frame encoder's of a clip's first frame: for
+    pictures, of which a clip would only repeat the one."""
+    tasks: tuple[Task, ...]
+    combined: tuple[Combined, ...] = ()
+    """The scores that a benchmark makes of its tasks' metrics."""
+
+    @model_validator(mode="after")
+    def _has_a_training_split_if_it_fits(self) -> Protocol:
+        fitted = [task.name for task in self.tasks if task.is_fitted]
+        if fitted and self.train_split is None:
+            raise ValueError(f"protocol {self.name!r} fits {', '.join(fitted)}; name the train_split")
+        if not fitted and self.train_split is not None:
+            raise ValueError(f"protocol {self.name!r} fits nothing; leave out train_split: {self.train_split}")
+        return self
+
+    @property
+    def fit_splits(self) -> tuple[str, ...]:
+        """The training split, if there is one."""
+        return () if self.train_split is None else (self.train_split,)
+
+    @property
+    def validation_splits(self) -> tuple[str, ...]:
+        """The splits that probes' strengths are chosen on, each once."""
+        names = [task.sweep.validation_split for task in self.tasks if task.sweep is not None]
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassNames:
+    """What a benchmark calls its labels, in the order of `Labels`; empty where it has none of a kind."""
+
+    category: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
+    vad: tuple[str, ...] = ()
+
+
+def load_protocol(benchmark: str, name: str) -> Protocol:
+    """The protocol of that name shipped for a benchmark."""
+    path = PROTOCOLS / benchmark / f"{name}.yaml"
+    if not path.is_file():
+        raise MienError(f"{benchmark} has no protocol {name!r}; it has {', '.join(protocol_names(benchmark))}")
+    return load_config(Protocol, path)
+
+
+def protocol_names(benchmark: str) -> tuple[str, ...]:
+    """The protocols shipped for a benchmark."""
+    return tuple(sorted(file.stem for file in (PROTOCOLS / benchmark).glob("*.yaml")))
