@@ -7,11 +7,11 @@ of the difference buys; as JSON.
 
 The baseline has the same sizes and arithmetic: towers as OpenCLIP writes them (`nn.MultiheadAttention`, sequence first,
 a mask of numbers for the text), texts padded to 77 tokens, every weight's gradient, AdamW in a loop over parameters.
-Then, one after the other: our towers; texts as long as the batch's longest; AdamW fused; gains and biases alone
-trained; and bfloat16, which is no longer the same arithmetic. Apart from these, what `AdamW fused` becomes with
-activations computed twice to save their memory, and compiled. `predicted` is the ratio to the baseline by arithmetic
-alone (matrix products forward, for the inputs' and for the weights' gradients), where writing it otherwise, fusing
-AdamW or fewer bits buy nothing.
+Then, one after the other: our towers, whose last block computes what is read of it; texts as long as the batch's
+longest; AdamW fused; gains and biases alone trained; and bfloat16, which is no longer the same arithmetic. Apart from
+these, what `AdamW fused` becomes with activations computed twice to save their memory, and compiled. `predicted` is the
+ratio to the baseline by arithmetic alone (matrix products forward, for the inputs' and for the weights' gradients),
+where writing it otherwise, fusing AdamW or fewer bits buy nothing.
 
 All take turns in one process. Times are its CPU seconds, of one thread by default, so that neighbours count little: the
 least of `--rounds`, each after a step that does not count.
@@ -20,6 +20,7 @@ least of `--rounds`, each after a step that does not count.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -29,9 +30,10 @@ import torch
 from torch import Tensor, nn
 
 from mien.methods import EmotionClipConfig
-from mien.methods.flops import text_forward_flops, video_forward_flops
+from mien.methods.flops import block_forward_flops, text_forward_flops, video_forward_flops
 from mien.models.transformer import Transformer
 from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.models.vit import VisionConfig
 from mien.train.optim import OptimConfig, build_optimizer, freeze_untrained
 from mien.types import ClipBatch
 
@@ -158,12 +160,13 @@ class UsualTower(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.causal = causal
 
-    def forward(self, tokens: Tensor, *, attend: object) -> Tensor:
+    def forward(self, tokens: Tensor, *, attend: object, read: int | None = None) -> Tensor:
+        """All tokens of every block, whichever are read."""
         tokens = tokens.permute(1, 0, 2)  # b n d -> n b d
         mask = torch.full((len(tokens), len(tokens)), -torch.inf).triu(1) if self.causal else None
         for block in self.blocks:
             tokens = block(tokens, mask)
-        return tokens.permute(1, 0, 2)
+        return tokens.permute(1, 0, 2)[:, :read]
 
 
 class UsualBlock(nn.Module):
@@ -186,7 +189,17 @@ def step_flops(config: VideoClipConfig, variant: Variant) -> float:
     """Of one clip: forward, and as much again for each of the inputs' and the weights' gradients."""
     passes = (3 if variant.train == "all" else 2) + variant.checkpointing
     video = video_forward_flops(config, num_frames=NUM_FRAMES)
+    if variant.written == "torch":
+        video += NUM_FRAMES * unread_flops(config.vision)
     return passes * (video + text_forward_flops(config, length=variant.tokens))
+
+
+def unread_flops(vision: VisionConfig) -> float:
+    """Of one frame: what the last block computes for the patches, which nobody reads."""
+    block = functools.partial(
+        block_forward_flops, tokens=vision.grid**2 + 2, width=vision.width, mlp_width=vision.mlp_width
+    )
+    return block() - block(read=1)
 
 
 if __name__ == "__main__":

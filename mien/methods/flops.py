@@ -6,6 +6,8 @@ the custom (Kaplan et al. 2020; PaLM's MFU, Chowdhery et al. 2022): they are mem
 
 from __future__ import annotations
 
+import functools
+
 from mien.models.video_clip import VideoClipConfig
 
 
@@ -15,7 +17,9 @@ def video_forward_flops(config: VideoClipConfig, *, num_frames: int) -> float:
     patches = vision.grid**2
     tokens = patches + 1 + (config.subject != "vanilla")
     frame = 2.0 * patches * (3 * vision.patch_size**2) * vision.width  # patch embedding
-    frame += vision.layers * block_forward_flops(tokens=tokens, width=vision.width, mlp_width=vision.mlp_width)
+    block = functools.partial(block_forward_flops, tokens=tokens, width=vision.width, mlp_width=vision.mlp_width)
+    last_is_masked = config.subject == "saam" and config.saam_layers in (None, vision.layers)
+    frame += (vision.layers - 1) * block() + block(read=None if last_is_masked else 1)  # [cls] alone is read
     if config.subject == "saam":  # S V, S∘A times (U V), U V, and Q Kᵀ: two products more than plain attention's
         masked = config.saam_layers or vision.layers
         frame += masked * 2 * 2 * tokens**2 * vision.width
@@ -35,8 +39,9 @@ def text_forward_flops(config: VideoClipConfig, *, length: int) -> float:
     return blocks + 2 * text.width * config.embed_dim
 
 
-def block_forward_flops(*, tokens: int, width: int, mlp_width: int) -> float:
-    """Operations of one transformer block: queries, keys, values and output; attention; the MLP."""
-    linear = 2 * tokens * width * (4 * width + 2 * mlp_width)
-    attention = 2 * 2 * tokens**2 * width  # Q Kᵀ and its product with V
-    return linear + attention
+def block_forward_flops(*, tokens: int, width: int, mlp_width: int, read: int | None = None) -> float:
+    """Operations of one transformer block: queries, keys and values; attention; output and MLP of the tokens read."""
+    read = tokens if read is None else read
+    qkv = 2 * tokens * width * 3 * width
+    attention = 2 * 2 * read * tokens * width  # Q Kᵀ and its product with V
+    return qkv + attention + 2 * read * width * (width + 2 * mlp_width)

@@ -25,10 +25,10 @@ class Attend(Protocol):
     """How queries meet keys and values. `__call__` is the fast path; `weights` the matrix it amounts to."""
 
     def __call__(
-        self, q: Float[Tensor, "b h n d"], k: Float[Tensor, "b h n d"], v: Float[Tensor, "b h n d"]
-    ) -> Float[Tensor, "b h n d"]: ...
+        self, q: Float[Tensor, "b h m d"], k: Float[Tensor, "b h n d"], v: Float[Tensor, "b h n d"]
+    ) -> Float[Tensor, "b h m d"]: ...
 
-    def weights(self, q: Float[Tensor, "b h n d"], k: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n n"]: ...
+    def weights(self, q: Float[Tensor, "b h m d"], k: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h m n"]: ...
 
 
 class Softmax:
@@ -67,7 +67,7 @@ SOFTMAX = Softmax()
 CAUSAL = Softmax(causal=True)
 
 
-def attention_logits(q: Float[Tensor, "b h n d"], k: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h n n"]:
+def attention_logits(q: Float[Tensor, "b h m d"], k: Float[Tensor, "b h n d"]) -> Float[Tensor, "b h m n"]:
     return q @ k.mT / math.sqrt(q.shape[-1])
 
 
@@ -92,15 +92,21 @@ class Transformer(nn.Module):
         )
 
     def forward(
-        self, tokens: Float[Tensor, "b n d"], *, attend: Sequence[Attend] | Attend = SOFTMAX
-    ) -> Float[Tensor, "b n d"]:
+        self, tokens: Float[Tensor, "b n d"], *, attend: Sequence[Attend] | Attend = SOFTMAX, read: int | None = None
+    ) -> Float[Tensor, "b m d"]:
+        """The tokens after the last block; with `read`, the first so many only, m = read.
+
+        Where the last block attends plainly it then computes no others: of a tower of 12 that is read at `[cls]`, a
+        sixteenth of the arithmetic.
+        """
         per_layer = attend if isinstance(attend, Sequence) else [attend] * len(self.blocks)
-        for block, how in zip(self.blocks, per_layer, strict=True):
+        for depth, (block, how) in enumerate(zip(self.blocks, per_layer, strict=True), start=1):
+            wanted = read if depth == len(self.blocks) and how is SOFTMAX else None
             if self.checkpointing and self.training and torch.is_grad_enabled():
-                tokens = checkpoint(block, tokens, how, use_reentrant=False)
+                tokens = checkpoint(block, tokens, how, wanted, use_reentrant=False)
             else:
-                tokens = block(tokens, how)
-        return tokens
+                tokens = block(tokens, how, wanted)
+        return tokens[:, :read]
 
 
 class Block(nn.Module):
@@ -122,8 +128,11 @@ class Block(nn.Module):
             nn.init.normal_(linear.weight, std=std)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, tokens: Float[Tensor, "b n d"], attend: Attend) -> Float[Tensor, "b n d"]:
-        tokens = tokens + self.attention(self.norm1(tokens), attend)
+    def forward(
+        self, tokens: Float[Tensor, "b n d"], attend: Attend, read: int | None = None
+    ) -> Float[Tensor, "b m d"]:
+        """The first `read` tokens, all by default, after they have looked at all."""
+        tokens = tokens[:, :read] + self.attention(self.norm1(tokens), attend, read)
         return tokens + self.mlp(self.norm2(tokens))
 
 
@@ -134,9 +143,12 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, tokens: Float[Tensor, "b n d"], attend: Attend) -> Float[Tensor, "b n d"]:
+    def forward(
+        self, tokens: Float[Tensor, "b n d"], attend: Attend, read: int | None = None
+    ) -> Float[Tensor, "b m d"]:
+        """What the first `read` tokens, all by default, take from all."""
         q, k, v = rearrange(self.qkv(tokens), "b n (three h d) -> three b h n d", three=3, h=self.heads)
-        return self.out(rearrange(attend(q, k, v), "b h n d -> b n (h d)"))
+        return self.out(rearrange(attend(q[:, :, :read], k, v), "b h n d -> b n (h d)"))
 
 
 class MLP(nn.Module):

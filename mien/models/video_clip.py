@@ -83,7 +83,7 @@ class VideoClip(nn.Module):
     ) -> Float[Tensor, "n e"]:
         """Embeddings of pictures. coverage: the share of each patch that the subject covers, in [0, 1]."""
         tokens, attend = self._tokens(frames, coverage)
-        return self.vision.pool(self.vision.encode(tokens, attend=attend))
+        return self.vision.pool(self.vision.encode(tokens, attend=attend, read=1))
 
     def encode_video(
         self, video: Float[Tensor, "b t 3 h w"], coverage: Float[Tensor, "b t gh gw"]

@@ -75,10 +75,11 @@ class VisionTransformer(nn.Module):
         return torch.cat([cls, patches], dim=1) + self.position_embedding
 
     def encode(
-        self, tokens: Float[Tensor, "b n d"], *, attend: Sequence[Attend] | Attend = SOFTMAX
-    ) -> Float[Tensor, "b n d"]:
-        return self.transformer(self.pre_norm(tokens), attend=attend)
+        self, tokens: Float[Tensor, "b n d"], *, attend: Sequence[Attend] | Attend = SOFTMAX, read: int | None = None
+    ) -> Float[Tensor, "b m d"]:
+        """The tokens that come out; with `read`, the first so many only: `pool` needs one, `[cls]`."""
+        return self.transformer(self.pre_norm(tokens), attend=attend, read=read)
 
-    def pool(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b e"]:
+    def pool(self, tokens: Float[Tensor, "b m d"]) -> Float[Tensor, "b e"]:
         """The picture's embedding, from `[cls]`; not normalised."""
         return self.post_norm(tokens[:, 0]) @ self.projection

@@ -14,6 +14,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from mien.convert import convert
 from mien.hub import load_model
+from mien.models.transformer import CAUSAL, Transformer
 from mien.models.video_clip import VideoClip
 from mien.types import MienError
 
@@ -160,3 +161,20 @@ def test_text_longer_than_the_context_is_refused(tmp_path: Path) -> None:
     model = converted(random_clip(clip_config()), tmp_path)
     with pytest.raises(MienError, match="length 21 exceed the model's context of 20"):
         model.encode_text(torch.zeros(1, CONTEXT + 1, dtype=torch.int64))
+
+
+def test_reading_the_first_tokens_alone_gives_them_and_their_gradients() -> None:
+    torch.manual_seed(0)
+    tower = Transformer(width=24, layers=3, heads=4, mlp_width=48)
+    whole, part = (torch.randn(2, 7, 24, requires_grad=True, generator=torch.manual_seed(1)) for _ in range(2))
+    outs = tower(whole)[:, :2], tower(part, read=2)
+    torch.testing.assert_close(outs[1], outs[0])
+    for out in outs:
+        out.square().sum().backward()
+    torch.testing.assert_close(part.grad, whole.grad)
+
+
+def test_reading_the_first_tokens_of_masked_attention_gives_them_too() -> None:
+    tower = Transformer(width=24, layers=2, heads=4, mlp_width=48)
+    tokens = torch.randn(2, 7, 24)
+    assert torch.equal(tower(tokens, attend=CAUSAL, read=1), tower(tokens, attend=CAUSAL)[:, :1])
