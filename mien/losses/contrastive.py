@@ -1,23 +1,15 @@
-"""Contrastive losses: pure functions of tensors, in float32 or better whatever autocast says.
-
-A loss over a global batch that several processes share is the mean over all anchors. Each process passes the whole
-(gathered) batch and names its own anchors; the mean of the processes' losses is then the loss of the whole batch, and
-with `mien.distributed.gather` so are the gradients. Nothing here communicates.
-
-With `chunk`, so many anchors are compared with the batch at a time: memory grows with chunk × B rather than B × B, and
-value and gradients stay the same up to rounding.
-"""
+"""Contrastive losses of pairs: InfoNCE, and SNCE, which leaves out negatives of the same sentiment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from mien.losses.chunks import at_least_float32, mean_over_chunks, row_chunks
 
 KL_FLOOR = 1e-6
 """Divergences are raised to this, so that equal sentiments give a huge but finite weight (beta = 10: 1e7)."""
@@ -26,9 +18,6 @@ LOG_PROBABILITY_FLOOR = -1e4
 """Stands in for log 0: `0 * -1e4` is 0 where `0 * -inf` is not a number."""
 
 KLDirection = Literal["paper", "reference"]
-
-LossOfRows = Callable[..., Tensor]
-"""`(rows, *tensors) -> loss`: the mean over the anchors `rows` of a batch that the tensors describe."""
 
 
 def info_nce_loss(
@@ -52,8 +41,8 @@ def info_nce_loss(
         return _symmetric_cross_entropy(a, b, logit_scale=logit_scale, weight=None, rows=rows)
 
     with torch.autocast(a.device.type, enabled=False):
-        inputs = (_at_least_float32(a), _at_least_float32(b), logit_scale)
-        return _mean_over_chunks(loss_of, row_chunks(anchors, batch=len(a), chunk=chunk), inputs)
+        inputs = (at_least_float32(a), at_least_float32(b), logit_scale)
+        return mean_over_chunks(loss_of, row_chunks(anchors, batch=len(a), chunk=chunk), inputs)
 
 
 def sentiment_guided_contrastive_loss(
@@ -94,17 +83,8 @@ def sentiment_guided_contrastive_loss(
         return _symmetric_cross_entropy(video, text, logit_scale=logit_scale, weight=weight, rows=rows)
 
     with torch.autocast(video.device.type, enabled=False):
-        inputs = (_at_least_float32(video), _at_least_float32(text), logit_scale, sentiment_logits)
-        return _mean_over_chunks(loss_of, row_chunks(anchors, batch=len(video), chunk=chunk), inputs)
-
-
-def row_chunks(anchors: slice | None, *, batch: int, chunk: int | None) -> list[slice]:
-    """The anchors among `batch` rows (all by default) in stretches of `chunk` (one by default): 5 in 2s → 2, 2, 1."""
-    if chunk is not None and chunk < 1:
-        raise ValueError(f"a chunk has one anchor or more ({chunk = }); None computes all at once")
-    start, stop, _ = (anchors or slice(None)).indices(batch)
-    size = chunk or max(1, stop - start)
-    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
+        inputs = (at_least_float32(video), at_least_float32(text), logit_scale, sentiment_logits)
+        return mean_over_chunks(loss_of, row_chunks(anchors, batch=len(video), chunk=chunk), inputs)
 
 
 def negative_weight(
@@ -122,7 +102,7 @@ def negative_weight(
         raise ValueError(f"kl_direction must be 'paper' or 'reference' ({kl_direction = })")
     rows = anchors or slice(None)
     with torch.autocast(sentiment_logits.device.type, enabled=False):
-        log_p = F.log_softmax(_at_least_float32(sentiment_logits), dim=-1).clamp(min=LOG_PROBABILITY_FLOOR)
+        log_p = F.log_softmax(at_least_float32(sentiment_logits), dim=-1).clamp(min=LOG_PROBABILITY_FLOOR)
         p = log_p.exp()
         negentropy = (p * log_p).sum(dim=-1)
         if kl_direction == "paper":
@@ -152,53 +132,3 @@ def _cross_entropy(
     logits: Float[Tensor, "n b"], weight: Float[Tensor, "n b"] | None, target: Tensor
 ) -> Float[Tensor, ""]:
     return F.cross_entropy(logits if weight is None else logits - weight, target)
-
-
-def _mean_over_chunks(
-    loss_of: LossOfRows, chunks: Sequence[slice], inputs: Sequence[Tensor | float]
-) -> Float[Tensor, ""]:
-    """The mean over all anchors of `loss_of`, which gives the mean over a chunk's."""
-    if len(chunks) == 1:
-        return loss_of(chunks[0], *inputs)
-    like = next(x for x in inputs if isinstance(x, Tensor))
-    tensors = [torch.as_tensor(x, device=like.device) for x in inputs]
-    return _MeanOverChunks.apply(loss_of, chunks, torch.is_grad_enabled(), *tensors)  # type: ignore[no-untyped-call]
-
-
-class _MeanOverChunks(torch.autograd.Function):
-    """Computes gradients beside the value, a chunk at a time, so that no chunk's matrices outlive it.
-
-    That the gradients are there before backward asks for them is what a scalar allows: backward only multiplies.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, loss_of: LossOfRows, chunks: Sequence[slice], with_grad: bool, *inputs: Tensor) -> Tensor:
-        wanted = [i for i, needed in enumerate(ctx.needs_input_grad[3:]) if with_grad and needed]
-        gradients = [torch.zeros_like(inputs[i]) for i in wanted]
-        num_anchors = sum(rows.stop - rows.start for rows in chunks)
-        value = torch.zeros((), dtype=torch.float64, device=inputs[0].device)
-        for rows in chunks:
-            share = (rows.stop - rows.start) / num_anchors
-            leaves = [x.detach().requires_grad_(i in wanted) for i, x in enumerate(inputs)]
-            with torch.set_grad_enabled(bool(wanted)):
-                loss = loss_of(rows, *leaves) * share
-            value += loss.detach()
-            if wanted:
-                found = torch.autograd.grad(loss, [leaves[i] for i in wanted])
-                for total, part in zip(gradients, found, strict=True):
-                    total += part
-        ctx.wanted = wanted
-        ctx.save_for_backward(*gradients)
-        return value.to(inputs[0].dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        of_input = dict(zip(ctx.wanted, ctx.saved_tensors, strict=True))
-        inputs = range(len(ctx.needs_input_grad) - 3)
-        scaled = [of_input[i] * grad.to(of_input[i].dtype) if i in of_input else None for i in inputs]
-        return None, None, None, *scaled
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
