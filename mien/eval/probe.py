@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from mien.config import Config
+from mien.eval.finetune import Finetune
 from mien.eval.logistic import minimise_multinomial, minimise_one_vs_rest
 from mien.types import MienError
 
@@ -66,7 +67,7 @@ class ZeroShot(Config):
 RIDGE_ROWS = 8192
 """Rows that ridge looks at at a time."""
 
-ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge | ZeroShot, Field(discriminator="kind")]
+ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge | ZeroShot | Finetune, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +130,8 @@ def fit_probe(
             return fit_ridge(x, labels, classes=classes, alpha=config.alpha)
         case ZeroShot():
             raise MienError("a zero-shot head is not fitted; mien.eval.zeroshot makes it of texts")
+        case Finetune():
+            raise MienError("a fine-tuned head is not fitted to features; mien.train.finetune trains it with the model")
 
 
 def fit_one_vs_rest(

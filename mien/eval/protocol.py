@@ -74,7 +74,7 @@ class Task(Config):
 
     @model_validator(mode="after")
     def _sweeps_what_is_fitted(self) -> Task:
-        if self.sweep is not None and not self.is_fitted:
+        if self.sweep is not None and self.probe.kind in ("zeroshot", "finetune"):
             raise ValueError(f"task {self.name!r} sweeps, but a {self.probe.kind} probe has no strength to choose")
         return self
 
@@ -101,7 +101,7 @@ class Task(Config):
                 return "scores"
             case "ridge":
                 return "vad"
-            case "zeroshot":
+            case "zeroshot" | "finetune":
                 return self.probe.labels
 
 
@@ -155,8 +155,9 @@ class Protocol(Config):
 
     @property
     def validation_splits(self) -> tuple[str, ...]:
-        """The splits that probes' strengths are chosen on, each once."""
+        """The splits that probes' strengths, or epochs of fine-tuning, are chosen on, each once."""
         names = [task.sweep.validation_split for task in self.tasks if task.sweep is not None]
+        names += [task.probe.choose_on for task in self.tasks if task.probe.kind == "finetune"]
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
 

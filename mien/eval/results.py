@@ -56,6 +56,20 @@ class FewShotResult(Config):
     """Standard deviation over the seeds (of a sample: divided by one less than their number)."""
 
 
+class FinetuneResult(Config):
+    """How a fine-tuned task's epoch was chosen."""
+
+    num_fitted: int
+    """Samples that were trained on."""
+    epochs: int
+    epoch: int
+    """The one whose weights are scored, counted from 1: the best on `chosen_on`, else the last."""
+    chosen_on: str | None
+    chosen_by: str | None
+    scores: tuple[float | None, ...] = ()
+    """By epoch, on `chosen_on`."""
+
+
 class TaskResult(Config):
     """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words.
 
@@ -82,6 +96,8 @@ class TaskResult(Config):
     """By attribute of the samples, where the release tells any; not of a few-shot task."""
     few_shot: FewShotResult | None = None
     """Of a few-shot task, whose `metrics` and `per_class` are means over its seeds; it has no intervals."""
+    finetune: FinetuneResult | None = None
+    """Of a fine-tuned task."""
 
 
 class CombinedResult(Config):

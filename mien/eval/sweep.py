@@ -102,8 +102,8 @@ def _scored(task: Task, classes: ClassNames, *, train: Features, validation: Fea
             if task.smoothing is not None:
                 predicted = smooth(predicted, task.smoothing, groups=validation.groups)
             return score_numbers(_need(task, validation.vad), predicted)
-        case "zeroshot":
-            raise MienError(f"task {task.name!r} is zero-shot: there is nothing to choose")
+        case "zeroshot" | "finetune":
+            raise MienError(f"task {task.name!r} has no strength to choose: its probe is {task.probe.kind}")
 
 
 def _fit(task: Task, train: Features, labels: np.ndarray, classes: tuple[str, ...]) -> LinearProbe:

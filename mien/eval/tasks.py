@@ -25,20 +25,29 @@ from mien.types import Features, MienError
 
 
 def run_task(
-    task: Task, *, classes: ClassNames, train: Features | None, test: Features, text: TextTower | None = None
+    task: Task,
+    *,
+    classes: ClassNames,
+    train: Features | None,
+    test: Features,
+    text: TextTower | None = None,
+    tuned: LinearProbe | None = None,
 ) -> tuple[TaskResult, LinearProbe]:
-    """Fit the task's probe on `train`, or make a zero-shot head with `text`, and score it on `test`."""
+    """Fit the task's probe on `train`, or make a zero-shot head with `text`, and score it on `test`.
+
+    tuned: the head of a fine-tuned task, whose model `test` is features of; of `train`, labels alone are looked at.
+    """
     if isinstance(task.probe, ZeroShot):
         return _run_zeroshot(task, task.probe, classes, test=test, text=text)
     if train is None:
         raise MienError(f"task {task.name!r} has a {task.probe.kind} probe, and there is no split to fit it on")
-    match task.probe.kind:
-        case "multinomial":
-            return _run_multinomial(task, classes.category, train=train, test=test)
-        case "one_vs_rest":
-            return _run_one_vs_rest(task, classes.scores, train=train, test=test)
-        case "ridge":
-            return _run_ridge(task, classes.vad, train=train, test=test)
+    match task.labels:
+        case "category":
+            return _run_multinomial(task, classes.category, train=train, test=test, tuned=tuned)
+        case "scores":
+            return _run_one_vs_rest(task, classes.scores, train=train, test=test, tuned=tuned)
+        case "vad":
+            return _run_ridge(task, classes.vad, train=train, test=test, tuned=tuned)
 
 
 def combine(combined: Combined, tasks: Sequence[TaskResult]) -> CombinedResult:
@@ -62,10 +71,10 @@ def _weighted_sum(weights: Sequence[float], values: Sequence[float | None]) -> f
 
 
 def _run_multinomial(
-    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
+    task: Task, classes: tuple[str, ...], *, train: Features, test: Features, tuned: LinearProbe | None
 ) -> tuple[TaskResult, LinearProbe]:
     fitted, truth = _need(task, train.category), _need(task, test.category)
-    head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
+    head = tuned or fit_probe(train.x, fitted, classes=classes, config=task.probe)
     prior = np.bincount(fitted, minlength=len(classes)) / len(fitted)
     p = head.probabilities(test.x)
     confusion = scores.confusion_matrix(truth, p.argmax(axis=1), num_classes=len(classes))
@@ -85,11 +94,11 @@ def _run_multinomial(
 
 
 def _run_one_vs_rest(
-    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
+    task: Task, classes: tuple[str, ...], *, train: Features, test: Features, tuned: LinearProbe | None
 ) -> tuple[TaskResult, LinearProbe]:
     fitted = _need(task, train.scores) >= task.positive_at
     truth = _need(task, test.scores) >= task.positive_at
-    head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
+    head = tuned or fit_probe(train.x, fitted, classes=classes, config=task.probe)
     constant, p = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.probabilities(test.x)
     ours, majority = score_labels(truth, p), score_labels(truth, constant)
     result = _result(
@@ -105,10 +114,10 @@ def _run_one_vs_rest(
 
 
 def _run_ridge(
-    task: Task, classes: tuple[str, ...], *, train: Features, test: Features
+    task: Task, classes: tuple[str, ...], *, train: Features, test: Features, tuned: LinearProbe | None
 ) -> tuple[TaskResult, LinearProbe]:
     fitted, truth = _need(task, train.vad), _need(task, test.vad)
-    head = fit_probe(train.x, fitted, classes=classes, config=task.probe)
+    head = tuned or fit_probe(train.x, fitted, classes=classes, config=task.probe)
     constant, predicted = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.decision(test.x)
     if task.smoothing is not None:
         predicted = smooth(predicted, task.smoothing, groups=test.groups)
