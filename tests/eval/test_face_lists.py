@@ -14,9 +14,11 @@ import pytest
 from mien.eval.benchmarks.base import Read
 from mien.eval.benchmarks.fer2013 import fake_fer2013, read_fer2013
 from mien.eval.benchmarks.ferplus import CLASSES, VOTED, fake_ferplus, majority, read_ferplus
-from mien.eval.benchmarks.rafdb import RAFDB, fake_rafdb, read_rafdb
+from mien.eval.benchmarks.rafdb import BASIC, COMPOUND, RAFDB, RAFDB_COMPOUND, fake_rafdb
 from mien.eval.benchmarks.release import WHOLE_PICTURE, stage
 from mien.types import MienError
+
+read_rafdb = RAFDB.read
 
 # ── RAF-DB ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -39,7 +41,7 @@ def test_rafdb_names_classes_by_its_numbers_and_pictures_by_the_aligned_ones(tmp
 
 
 def test_rafdb_root_may_be_the_folder_above_basic(tmp_path: Path) -> None:
-    fake_rafdb(tmp_path)
+    fake_rafdb(BASIC, tmp_path)
     above, basic = read_rafdb(tmp_path, "test"), read_rafdb(tmp_path / "basic", "test")
     assert [s.id for s in above.samples] == [s.id for s in basic.samples]
     assert above.samples[0].file == "basic/Image/aligned/test_00001_aligned.jpg"
@@ -54,6 +56,21 @@ def test_rafdb_list_that_an_editor_began_with_a_mark_is_read(tmp_path: Path) -> 
 def test_rafdb_compound_list_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MienError, match=r"line 2: 'train_0002.jpg 11'.*compound"):
         read_rafdb(rafdb(tmp_path, "train_0001.jpg 1\ntrain_0002.jpg 11\n"), "train")
+
+
+def test_rafdb_compound_has_classes_of_its_own_in_its_own_folder(tmp_path: Path) -> None:
+    fake_rafdb(BASIC, tmp_path)
+    fake_rafdb(COMPOUND, tmp_path)
+    above, within = RAFDB_COMPOUND.read(tmp_path, "test"), RAFDB_COMPOUND.read(tmp_path / "compound", "test")
+    assert [s.labels.category for s in above.samples] == [s.labels.category for s in within.samples] == list(range(11))
+    assert above.samples[0].file == "compound/Image/aligned/test_00001_aligned.jpg"
+    assert RAFDB_COMPOUND.classes.category[7] == "fearfully surprised"
+    assert len(RAFDB.read(tmp_path, "test").samples) == 7
+
+
+def test_rafdb_basic_list_is_not_taken_for_the_compound_one(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="no number above 7: it is the basic list"):
+        RAFDB_COMPOUND.read(rafdb(tmp_path, "train_00001.jpg 5\n"), "train")
 
 
 def test_rafdb_without_its_aligned_pictures_is_refused(tmp_path: Path) -> None:

@@ -1,17 +1,22 @@
-"""Facial expression sets with names and lists of their own: AffectNet, CK+, acted sets, DFEW, MAFW, SFEW."""
+"""Facial expression sets with names and lists of their own: AffectNet, CK+, acted sets, DFEW, MAFW, FERV39k, SFEW."""
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 
 from mien.eval.benchmarks import load_benchmark
 from mien.eval.benchmarks.affectnet import AFFECTNET_7, AFFECTNET_8, fake_affectnet
 from mien.eval.benchmarks.ckplus import CKPLUS, fake_ckplus
+from mien.eval.benchmarks.fake_pictures import write_face
 from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
+from mien.eval.benchmarks.frame_folder import video_of_frames
 from mien.eval.benchmarks.release import Release
 from mien.types import MienError
 
@@ -215,6 +220,70 @@ def test_mafw_reads_names_of_emotions(tmp_path: Path) -> None:
     release = read("mafw", write(tmp_path, "data/clips/00001.mp4"), "train5")
     assert labels("mafw", release) == {"00001": "helplessness", "00003": "anger"}
     assert [s.what for s in release.missing(tmp_path)] == ["00003"]
+
+
+def test_mafw_compound_reads_emotions_that_go_together(tmp_path: Path) -> None:
+    folder = tmp_path / "Train & Test Set/compound/no_caption/set_1"
+    folder.mkdir(parents=True)
+    (folder / "test.txt").write_text("00001.mp4 anger_disgust_contempt\n00002.mp4 anger\n00003.mp4 fear_surprise\n")
+    release = read("mafw_compound", write(tmp_path, "data/clips/00001.mp4"), "test1")
+    assert labels("mafw_compound", release) == {
+        "00001": "anger, disgust and contempt",
+        "00002": "anger",
+        "00003": "fear and surprise",
+    }
+
+
+def test_mafw_counts_test_each_video_once() -> None:
+    for name, total in (("mafw", 9_172), ("mafw_compound", 8_996)):
+        expected = load_benchmark(name).expected
+        assert sum(expected[f"test{fold}"] for fold in range(1, 6)) == total
+        assert {expected[f"test{fold}"] + expected[f"train{fold}"] for fold in range(1, 6)} == {total}
+
+
+# ── FERV39k ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def ferv39k(root: Path, *lines: str) -> Path:
+    (root / "4_setups/All_scenes").mkdir(parents=True)
+    (root / "4_setups/All_scenes/test_All.csv").write_text("\n".join(lines) + "\n")
+    (root / "2_ClipsforFaceCrop").mkdir()
+    return root
+
+
+def test_ferv39k_clips_without_frames_are_skipped_and_without_a_folder_missing(tmp_path: Path) -> None:
+    root = ferv39k(tmp_path, "Action/Sad/0010 Sad", "War/Fear/0002 Fear", "War/Happy/0003 Happy")
+    write(root, "2_ClipsforFaceCrop/Action/Sad/0010/1.jpg")
+    (root / "2_ClipsforFaceCrop/War/Fear/0002").mkdir(parents=True)
+    release = read("ferv39k", root, "test")
+    assert labels("ferv39k", release) == {"Action/Sad/0010": "sad", "War/Happy/0003": "happy"}
+    assert release.samples[0].attributes == {"scene": "Action"}
+    assert [s.what for s in release.skipped] == ["War/Fear/0002"]
+    assert [s.what for s in release.missing(root)] == ["War/Happy/0003"]
+
+
+@pytest.mark.parametrize("line", ["Action/Sad/0010,Sad", "Action/Sad/0010 Bored", "../../x Sad"])
+def test_ferv39k_list_of_something_else_is_refused(line: str, tmp_path: Path) -> None:
+    with pytest.raises(MienError, match=r"line 2: .* is not a clip's folder and its expression"):
+        read("ferv39k", ferv39k(tmp_path, "Action/Sad/0010 Sad", line), "test")
+
+
+def test_frames_of_a_folder_become_a_video_of_the_same_pictures_in_order_of_number(tmp_path: Path) -> None:
+    for number in (2, 10, 1):
+        write_face(tmp_path / f"{number}.jpg", seed=number, side=64)
+    with av.open(io.BytesIO(video_of_frames(tmp_path))) as container:
+        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(shown) == 3
+    for picture, number in zip(shown, (1, 2, 10), strict=True):
+        stored = cv2.imread(str(tmp_path / f"{number}.jpg"))
+        # Two decoders differ by some shades at edges of colour; another picture, or range of shades, by far more.
+        assert np.abs(picture.astype(int) - stored[:, :, ::-1].astype(int)).mean() < 3
+
+
+def test_frames_that_are_no_pictures_are_refused_by_name(tmp_path: Path) -> None:
+    write(tmp_path, "clip/1.jpg")
+    with pytest.raises(MienError, match=r"clip/1\.jpg is not a JPEG"):
+        video_of_frames(tmp_path / "clip")
 
 
 # ── folders ──────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "heco": "mien.eval.benchmarks.scene_sets:HECO",
     "emo8": "mien.eval.benchmarks.scene_sets:EMO8",
     "rafdb": "mien.eval.benchmarks.rafdb:RAFDB",
+    "rafdb_compound": "mien.eval.benchmarks.rafdb:RAFDB_COMPOUND",
     "fer2013": "mien.eval.benchmarks.fer2013:FER2013",
     "ferplus": "mien.eval.benchmarks.ferplus:FERPLUS",
     "emoset": "mien.eval.benchmarks.emoset:EMOSET",
@@ -35,6 +36,8 @@ BENCHMARKS = {
     "enterface05": "mien.eval.benchmarks.coded_files:ENTERFACE05",
     "dfew": "mien.eval.benchmarks.fold_lists:DFEW",
     "mafw": "mien.eval.benchmarks.fold_lists:MAFW",
+    "mafw_compound": "mien.eval.benchmarks.fold_lists:MAFW_COMPOUND",
+    "ferv39k": "mien.eval.benchmarks.ferv39k:FERV39K",
 }
 """Name → where its `Benchmark` is; the file is imported when the benchmark is asked for."""
 
