@@ -148,6 +148,20 @@ class Protocol(Config):
             raise ValueError(f"protocol {self.name!r} fits nothing; leave out train_split: {self.train_split}")
         return self
 
+    @model_validator(mode="after")
+    def _fine_tunes_alone(self) -> Protocol:
+        others = [task.name for task in self.tasks if task.probe.kind != "finetune"]
+        if self.is_fine_tuned and others:
+            raise ValueError(f"protocol {self.name!r} fine-tunes; give {', '.join(others)} a protocol of their own")
+        if self.is_fine_tuned and self.train_split in self.validation_splits:
+            raise ValueError(f"protocol {self.name!r} trains on {self.train_split!r}; choose_on wants another split")
+        return self
+
+    @property
+    def is_fine_tuned(self) -> bool:
+        """Whether the model itself is trained, for each task anew."""
+        return any(task.probe.kind == "finetune" for task in self.tasks)
+
     @property
     def fit_splits(self) -> tuple[str, ...]:
         """The training split, if there is one."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mien.data.store import Store
 from mien.eval.benchmarks.base import Benchmark
@@ -15,11 +18,14 @@ from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import Embed, extract_features, features_of
 from mien.eval.fewshot import run_few_shot
+from mien.eval.finetune import Finetune
+from mien.eval.protocol import Protocol
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
 from mien.eval.sweep import choose
 from mien.eval.tasks import combine, run_task
+from mien.eval.tuned import FineTune, run_fine_tuned
 from mien.eval.zeroshot import TextTower
-from mien.types import Clip, ClipBatch, Features, MienError, Skipped
+from mien.types import Clip, ClipBatch, Features, LabeledClip, MienError, Skipped
 
 MakeLoader = Callable[[Sequence[Clip]], Iterable[ClipBatch]]
 """Clips → their batches, each clip once and in order."""
@@ -34,7 +40,7 @@ def evaluate(
     make_loader: MakeLoader,
     model_id: str,
     weights_hash: str,
-    protocol: str = "paper",
+    protocol: str | Protocol = "paper",
     split: str | None = None,
     seed: int | None = None,
     text: TextTower | None = None,
@@ -42,6 +48,7 @@ def evaluate(
     out: Path | None = None,
     heads: Path | None = None,
     cache: FeatureCache | None = None,
+    fine_tune: FineTune | None = None,
 ) -> EvalResult:
     """Fit the protocol's probes on the training split's features, and score them on `split`, the protocol's by default.
 
@@ -51,9 +58,9 @@ def evaluate(
     here is random but few-shot draws, whose seeds the protocol tells). text: the model's text tower, for zero-shot
     tasks. reading: how clips are read, for the record; its `subject`, if any, overrules the store's. out: the JSON file
     to write; heads: a folder for the probes, `TASK.safetensors` each but for few-shot ones. cache: where features are
-    looked for before they are computed, and kept.
+    looked for before they are computed, and kept. fine_tune: what trains the model for fine-tuned tasks.
     """
-    scored = benchmark.protocol(protocol)
+    scored = benchmark.protocol(protocol) if isinstance(protocol, str) else protocol
     split = split or scored.report[0]
     if split not in benchmark.splits:
         raise MienError(f"{benchmark.name} has no split {split!r}; it has {', '.join(benchmark.splits)}")
@@ -61,8 +68,15 @@ def evaluate(
         raise MienError(f"protocol {scored.name} fits its probes on {split!r}; score them on another split")
     begin, started_at = time.perf_counter(), datetime.now(UTC)
 
+    @functools.cache
+    def read(name: str) -> tuple[list[LabeledClip], list[Skipped]]:
+        return read_split(benchmark, name, root=root, store=store)
+
     def features(name: str) -> tuple[Features, list[Skipped]]:
-        return embed_split(benchmark, name, root=root, store=store, embed=embed, make_loader=make_loader, cache=cache)
+        samples, left_out = read(name)
+        if scored.is_fine_tuned:  # each task has a model of its own to embed them
+            return features_of(np.zeros((len(samples), 0), np.float32), samples=samples), [*left_out]
+        return embed_samples(samples, embed=embed, make_loader=make_loader, cache=cache), [*left_out]
 
     train, skipped = features(scored.train_split) if scored.train_split is not None else (None, [])
     test, test_skipped = features(split)
@@ -74,6 +88,21 @@ def evaluate(
         validations[name], validation_skipped = features(name)
         skipped += validation_skipped
     for named in scored.tasks:
+        if isinstance(named.probe, Finetune) and scored.train_split is not None:
+            chosen_on = named.probe.choose_on
+            result, head = run_fine_tuned(
+                named,
+                named.probe,
+                fine_tune,
+                classes=benchmark.classes,
+                train=read(scored.train_split)[0],
+                validation=read(chosen_on)[0] if chosen_on is not None else None,
+                test=read(split)[0],
+            )
+            results.append(result)
+            if heads is not None:
+                head.save(heads / f"{named.name}.safetensors")
+            continue
         validation = validations[named.sweep.validation_split] if named.sweep is not None else None
         task = named
         if train is not None:
@@ -121,25 +150,25 @@ def _require_apart(name: str, *, benchmark: Benchmark, split: str) -> None:
         raise MienError(f"probes chosen on {name!r} must not be scored on it; ask for another split")
 
 
-def embed_split(
-    benchmark: Benchmark,
-    split: str,
-    *,
-    root: Path,
-    store: Store,
-    embed: Embed,
-    make_loader: MakeLoader,
-    cache: FeatureCache | None = None,
-) -> tuple[Features, list[Skipped]]:
-    """The features and labels of one split, and what of it could not be used."""
+def read_split(
+    benchmark: Benchmark, split: str, *, root: Path, store: Store
+) -> tuple[list[LabeledClip], list[Skipped]]:
+    """The samples of one split that the store has, and what of it could not be used."""
     samples, skipped = labelled_clips(benchmark.read(root, split), store)
     if not samples:
         why = f"; the first because {skipped[0].reason}" if skipped else ""
         raise MienError(f"no clip of {benchmark.name}'s split {split!r} is in the store: {len(skipped)} skipped{why}")
+    return samples, skipped
+
+
+def embed_samples(
+    samples: Sequence[LabeledClip], *, embed: Embed, make_loader: MakeLoader, cache: FeatureCache | None = None
+) -> Features:
+    """The features and labels of samples, the features from the cache if it has them."""
     clips = [sample.clip for sample in samples]
     if cache is not None and (x := cache.load(clips)) is not None:
-        return features_of(x, samples=samples), skipped
+        return features_of(x, samples=samples)
     features = extract_features(embed, make_loader(clips), samples=samples)
     if cache is not None:
         cache.save(clips, features.x)
-    return features, skipped
+    return features
