@@ -1,69 +1,105 @@
 """Intervals: how far a score would stray had other samples of the same kind been drawn.
 
-Percentile bootstrap over the samples of the scored split, of a fixed seed; the probe is not fitted anew, so what
-another training split would change is not in it. Samples of one film or dialogue are drawn as if each stood alone,
-which makes the interval too narrow where neighbours are alike. A resample's score is that of `mien.eval.scores`,
-computed for all resamples at once from how often each sample was drawn.
+Bootstrap over the samples of the scored split, of a fixed seed; the probe is not fitted anew, so what another training
+split would change is not in it. Samples that hang together (of a film, a dialogue) are drawn together, as they are no
+independent ones; with few such groups an interval is rather too narrow still. A resample's score is that of
+`mien.eval.scores`, computed for all resamples at once from how often each sample was drawn.
+
+Resampling repeats samples, which raises average precision and lowers R²: the percentiles of the resamples lie as far
+beside the score as the score itself lies beside that of endless samples. They are moved back by twice that bias, as the
+bias-corrected percentiles are (Efron, "Nonparametric standard errors and confidence intervals", 1981), but in the
+score's own unit: by ranks, means over many labels run out of resamples to choose from. An interval need not hold a
+score that is biased by more than it is wide.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mien.config import Config
+from mien.eval.resamples import SEED, can_resample, draws, each_once, group_numbers, num_groups_of
+from mien.eval.retrieval import Ranks, retrieval_scores
 
-SEED = 0
 NUM_RESAMPLES = 1000
 NUM_RESAMPLES_RANKED = 100  # at the least, of scores that rank: their cost is samples × resamples × labels
 MAX_DRAWS = 20_000_000  # samples × resamples of scores that rank: 1,000 resamples up to 20,000 samples
-BLOCK_DRAWS = 4_000_000  # samples × resamples held in memory at a time (16 MB an array)
 LEVEL = 0.95
+TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
+RANGES = {"r2": (-np.inf, 1.0), "mse": (0.0, np.inf), "pearson": (-1.0, 1.0)}
+"""Between what a score lies that is no share of 0 to 1; ranks lie from 1 up."""
 
 
 class Interval(Config):
-    """The bounds between which the score lies in 95 % of the resamples."""
+    """The bounds between which the score lies in 95 % of the resamples, less the bias of these."""
 
     low: float
     high: float
     num_resamples: int
+    num_groups: int | None = None
+    """The groups that were drawn, each as a whole; None where every sample was drawn by itself."""
 
 
 Intervals = dict[str, Interval]
-"""By metric; one that exists in no resample has none."""
+"""By metric; one that exists in no resample has none, and none has one where all samples are of one group."""
+
+Scores = Mapping[str, Float[np.ndarray, "_"]]
 
 
-def intervals_of_classes(truth: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"]) -> Intervals:
-    """Of `score_classes`.
+def intervals_of_classes(
+    truth: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"], *, groups: Sequence[str] = ()
+) -> Intervals:
+    """Of `score_classes`; `groups` says what each sample hangs together with, "" with nothing.
 
-    Scores that depend on the confusion matrix alone need no resampling of samples: the matrix of a resample is a
-    multinomial draw from the matrix.
+    Scores that depend on the confusion matrix alone need no resampling of samples: the matrix of a resample of samples
+    is a multinomial draw from the matrix, that of a resample of groups a sum of theirs.
     """
-    if not len(truth):
+    group_of = group_numbers(groups, num_samples=len(truth))
+    if not can_resample(group_of):
         return {}
     num_classes = probabilities.shape[1]
-    cells = np.bincount(truth * num_classes + probabilities.argmax(axis=1), minlength=num_classes**2)
-    drawn = np.random.default_rng(SEED).multinomial(len(truth), cells / len(truth), size=NUM_RESAMPLES)
-    confusion = drawn.reshape(NUM_RESAMPLES, num_classes, num_classes)
+    cells = truth * num_classes + probabilities.argmax(axis=1)
     positive = truth[:, None] == np.arange(num_classes)
-    found = _percentiles(confusion_scores(confusion))
-    return found | _percentiles({"macro_auc": ranked(positive, probabilities)["macro_auc"]})
+    found = _bounds(
+        confusion_scores(_confusions(cells, group_of, num_classes=num_classes)),
+        confusion_scores(np.bincount(cells, minlength=num_classes**2).reshape(1, num_classes, num_classes)),
+        group_of=group_of,
+    )
+    return found | _only(("macro_auc",), intervals_of_labels(positive, probabilities, groups=groups))
 
 
-def intervals_of_labels(positive: Bool[np.ndarray, "n c"], probabilities: Float[np.ndarray, "n c"]) -> Intervals:
+def intervals_of_labels(
+    positive: Bool[np.ndarray, "n c"], probabilities: Float[np.ndarray, "n c"], *, groups: Sequence[str] = ()
+) -> Intervals:
     """Of `score_labels`."""
-    return _percentiles(ranked(positive, probabilities)) if len(positive) else {}
-
-
-def intervals_of_numbers(truth: Float[np.ndarray, "n d"], predicted: Float[np.ndarray, "n d"]) -> Intervals:
-    """Of `score_numbers`."""
-    if not len(truth):
+    group_of = group_numbers(groups, num_samples=len(positive))
+    if not can_resample(group_of):
         return {}
-    parts = [number_scores(counts, truth, predicted) for counts in _draws(len(truth), NUM_RESAMPLES)]
-    return _percentiles({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    once = ranked_scores(each_once(len(positive)), positive, probabilities)
+    return _bounds(ranked(positive, probabilities, group_of=group_of), once, group_of=group_of)
+
+
+def intervals_of_numbers(
+    truth: Float[np.ndarray, "n d"], predicted: Float[np.ndarray, "n d"], *, groups: Sequence[str] = ()
+) -> Intervals:
+    """Of `score_numbers`."""
+    group_of = group_numbers(groups, num_samples=len(truth))
+    if not can_resample(group_of):
+        return {}
+    drawn = _joined([number_scores(counts, truth, predicted) for counts in draws(group_of, NUM_RESAMPLES)])
+    return _bounds(drawn, number_scores(each_once(len(truth)), truth, predicted), group_of=group_of)
+
+
+def intervals_of_retrieval(ranks: dict[str, Ranks], *, num_clips: int, groups: Sequence[str] = ()) -> Intervals:
+    """Of `retrieval_scores`, over the queries; what is searched stays the same."""
+    group_of = group_numbers(groups, num_samples=num_clips)
+    if not can_resample(group_of):
+        return {}
+    drawn = _joined([retrieval_scores(ranks, counts) for counts in draws(group_of, NUM_RESAMPLES)])
+    return _bounds(drawn, retrieval_scores(ranks, each_once(num_clips)), group_of=group_of)
 
 
 # ── the scores of many resamples at once ─────────────────────────────────────────────────────────
@@ -83,11 +119,31 @@ def confusion_scores(confusion: Int[np.ndarray, "r c c"]) -> dict[str, Float[np.
     }
 
 
-def ranked(positive: Bool[np.ndarray, "n c"], score: Float[np.ndarray, "n c"]) -> dict[str, Float[np.ndarray, "r"]]:
+def _confusions(
+    cells: Int[np.ndarray, "n"], group_of: Int[np.ndarray, "n"], *, num_classes: int
+) -> Int[np.ndarray, "r c c"]:
+    """The confusion matrices of resamples; `cells` is each sample's row · classes + column."""
+    num_groups, num_cells = num_groups_of(group_of), num_classes**2
+    if num_groups == len(cells):
+        share = np.bincount(cells, minlength=num_cells) / len(cells)
+        drawn = np.random.default_rng(SEED).multinomial(len(cells), share, size=NUM_RESAMPLES)
+    else:
+        drawn = np.concatenate([_sums(counts, cells, num_cells=num_cells) for counts in draws(group_of, NUM_RESAMPLES)])
+    return drawn.reshape(NUM_RESAMPLES, num_classes, num_classes)
+
+
+def _sums(counts: Int[np.ndarray, "n r"], cells: Int[np.ndarray, "n"], *, num_cells: int) -> Int[np.ndarray, "r k"]:
+    """How often each resample has a sample of each cell."""
+    is_of = (cells == np.arange(num_cells)[:, None]).astype(np.float64)  # [k, n]; float for speed, and exact
+    return (is_of @ counts).T.astype(np.int64)
+
+
+def ranked(
+    positive: Bool[np.ndarray, "n c"], score: Float[np.ndarray, "n c"], *, group_of: Int[np.ndarray, "n"]
+) -> dict[str, Float[np.ndarray, "r"]]:
     """The scores of label rankings, of as many resamples as `MAX_DRAWS` allows."""
     num_resamples = int(np.clip(MAX_DRAWS // len(positive), NUM_RESAMPLES_RANKED, NUM_RESAMPLES))
-    parts = [ranked_scores(counts, positive, score) for counts in _draws(len(positive), num_resamples)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return _joined([ranked_scores(counts, positive, score) for counts in draws(group_of, num_resamples)])
 
 
 def ranked_scores(
@@ -152,14 +208,8 @@ def _rank(
     )
 
 
-def _draws(num_samples: int, num_resamples: int) -> Iterator[Int[np.ndarray, "n r"]]:
-    """How often each sample is drawn, in blocks of resamples."""
-    rng = np.random.default_rng(SEED)
-    block = max(1, BLOCK_DRAWS // num_samples)
-    for start in range(0, num_resamples, block):
-        size = min(block, num_resamples - start)
-        drawn = [np.bincount(rng.integers(0, num_samples, num_samples), minlength=num_samples) for _ in range(size)]
-        yield np.stack(drawn, axis=1).astype(np.int32)
+def _joined(parts: Sequence[Scores]) -> dict[str, Float[np.ndarray, "r"]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _varies(spread: Float[np.ndarray, "r d"], values: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "r d"]:
@@ -174,11 +224,28 @@ def _mean(per_class: Float[np.ndarray, "r c"]) -> Float[np.ndarray, "r"]:
         return np.nanmean(per_class, axis=1)
 
 
-def _percentiles(scores: dict[str, Float[np.ndarray, "r"]]) -> Intervals:
-    tails = [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2]
-    there = {name: values[~np.isnan(values)] for name, values in scores.items()}
-    bounds = {name: np.percentile(values, tails) for name, values in there.items() if len(values)}
-    return {
-        name: Interval(low=float(low), high=float(high), num_resamples=len(there[name]))
-        for name, (low, high) in bounds.items()
-    }
+# ── bounds ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _bounds(drawn: Scores, once: Scores, *, group_of: Int[np.ndarray, "n"]) -> Intervals:
+    """The percentiles of the resamples' scores, moved by twice their bias from the score of the samples themselves."""
+    num_groups = num_groups_of(group_of)
+    intervals = Intervals()
+    for name, values in drawn.items():
+        there, score = values[~np.isnan(values)], float(once[name][0])
+        if not len(there) or np.isnan(score):
+            continue
+        least, greatest = RANGES.get(name, (0.0, 1.0)) if "rank" not in name else (1.0, np.inf)
+        moved = np.percentile(there, TAILS) - 2 * (there.mean() - score)
+        low, high = np.clip(moved, least, greatest).tolist()
+        intervals[name] = Interval(
+            low=low,
+            high=high,
+            num_resamples=len(there),
+            num_groups=num_groups if num_groups < len(group_of) else None,
+        )
+    return intervals
+
+
+def _only(names: Sequence[str], intervals: Intervals) -> Intervals:
+    return {name: intervals[name] for name in names if name in intervals}

@@ -1,16 +1,19 @@
 import numpy as np
 import pytest
 
-from mien.eval import intervals
+from mien.eval import intervals, resamples
 from mien.eval.intervals import (
     confusion_scores,
     intervals_of_classes,
     intervals_of_labels,
     intervals_of_numbers,
+    intervals_of_retrieval,
     number_scores,
     ranked_scores,
 )
 from mien.eval.label_scores import score_classes, score_labels, score_numbers
+from mien.eval.resamples import group_numbers
+from mien.eval.retrieval import Ranks
 from mien.eval.scores import confusion_matrix
 
 N, R = 40, 25
@@ -91,7 +94,7 @@ def test_blocks_of_resamples_change_nothing(monkeypatch):
     rng = np.random.default_rng(6)
     positive, score = rng.random((50, 2)) < 0.4, rng.random((50, 2))
     whole = intervals_of_labels(positive, score)
-    monkeypatch.setattr(intervals, "BLOCK_DRAWS", 50 * 7)
+    monkeypatch.setattr(resamples, "BLOCK_DRAWS", 50 * 7)
     assert intervals_of_labels(positive, score) == whole
 
 
@@ -105,3 +108,90 @@ def test_large_splits_are_resampled_less_often_and_say_so(monkeypatch):
 def test_score_that_no_resample_has_gets_no_interval():
     assert intervals_of_labels(np.zeros((9, 2), dtype=bool), np.zeros((9, 2))).keys() == {"top1_hit"}
     assert intervals_of_numbers(np.zeros((0, 2)), np.zeros((0, 2))) == {}
+
+
+def test_samples_of_one_group_are_drawn_together():
+    """Forty dialogues of ten samples each, all alike: the interval is that of forty samples, not that of 400."""
+    rng = np.random.default_rng(8)
+    truth, told = rng.integers(0, 3, 40), rng.normal(size=(40, 3))
+    positive, groups = rng.random((40, 2)) < 0.4, [f"dialogue {i // 10}" for i in range(400)]
+    y = rng.normal(size=(40, 2))
+    ten = np.repeat(np.arange(40), 10)
+    for one, all_, alone in (
+        (
+            intervals_of_labels(positive, told[:, :2]),
+            intervals_of_labels(positive[ten], told[ten, :2], groups=groups),
+            intervals_of_labels(positive[ten], told[ten, :2]),
+        ),
+        (
+            intervals_of_numbers(y, told[:, :2]),
+            intervals_of_numbers(y[ten], told[ten, :2], groups=groups),
+            intervals_of_numbers(y[ten], told[ten, :2]),
+        ),
+    ):
+        for name, interval in one.items():
+            assert (interval.num_groups, all_[name].num_groups, alone[name].num_groups) == (None, 40, None)
+            assert all_[name].low == pytest.approx(interval.low, abs=0.01)
+            assert all_[name].high == pytest.approx(interval.high, abs=0.01)
+            assert alone[name].high - alone[name].low < 0.6 * (interval.high - interval.low)
+    # A matrix of a resample is drawn at once without groups: other draws of the same distribution.
+    one, all_ = intervals_of_classes(truth, told), intervals_of_classes(truth[ten], told[ten], groups=groups)
+    for name, interval in one.items():
+        assert all_[name].low == pytest.approx(interval.low, abs=0.04)
+        assert all_[name].high == pytest.approx(interval.high, abs=0.04)
+
+
+def test_samples_without_a_group_are_drawn_by_themselves():
+    assert group_numbers(["a", "", "", "a", "b"], num_samples=5).tolist() == [0, 1, 2, 0, 3]
+    assert group_numbers([], num_samples=3).tolist() == [0, 1, 2]
+
+
+def test_one_group_has_no_interval():
+    """One film says nothing of how another would score."""
+    truth, told = np.array([0, 1, 1, 0]), np.eye(2)[[0, 1, 0, 1]]
+    assert intervals_of_classes(truth, told, groups=["film"] * 4) == {}
+    assert intervals_of_classes(truth, told, groups=["film"] * 3 + ["other"])["accuracy"].num_groups == 2
+
+
+def test_interval_of_a_recall_is_that_of_a_share_of_queries():
+    found = np.arange(400) % 4 > 0  # 75 % at rank 1, the others at 11; standard error 0.0217
+    ranks = {"text_to_video": Ranks(above=np.where(found, 0, 10), equal=np.zeros(400, dtype=np.int64))}
+    bounds = intervals_of_retrieval(ranks, num_clips=400)
+    assert bounds["text_to_video_r1"].low == pytest.approx(0.75 - 1.96 * 0.0217, abs=0.006)
+    assert bounds["text_to_video_mean_rank"].high == pytest.approx(3.5 + 1.96 * 0.217, abs=0.06)
+    assert (bounds["text_to_video_median_rank"].low, bounds["text_to_video_median_rank"].high) == (1, 1)
+
+
+@pytest.mark.slow
+def test_interval_of_a_mean_average_precision_holds_the_true_one_most_times():
+    """26 labels, 300 samples: percentiles as they are hold it 40 times in 100, since resamples score too high."""
+    prevalence = np.linspace(0.03, 0.3, 26)
+    rng = np.random.default_rng(9)
+
+    def sample(n: int) -> tuple[np.ndarray, np.ndarray]:
+        positive = rng.random((n, 26)) < prevalence
+        return positive, positive + rng.normal(size=(n, 26))
+
+    truth = values(score_labels(*sample(200_000)))["macro_map"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "NUM_RESAMPLES", 200)
+        found = [intervals_of_labels(*sample(300))["macro_map"] for _ in range(100)]
+    assert sum(each.low <= truth <= each.high for each in found) >= 78  # 87 of 100, in a simulation of 150
+
+
+@pytest.mark.slow
+def test_interval_over_groups_holds_the_true_accuracy_most_times(monkeypatch):
+    """30 films of 20 clips each, easy films and hard ones, of a mean accuracy of 60 %."""
+    monkeypatch.setattr(intervals, "NUM_RESAMPLES", 200)
+    rng = np.random.default_rng(10)
+    groups = [str(i // 20) for i in range(600)]
+    held = {"together": 0, "alone": 0}
+    for _ in range(60):
+        is_right = rng.random(600) < np.repeat(rng.beta(3, 2, 30), 20)
+        told = np.eye(2)[np.where(is_right, 0, 1)]
+        truth = np.zeros(600, dtype=np.int64)
+        for name, told_groups in (("together", groups), ("alone", [])):
+            accuracy = intervals_of_classes(truth, told, groups=told_groups)["accuracy"]
+            held[name] += accuracy.low <= 0.6 <= accuracy.high
+    assert held["together"] >= 52
+    assert held["alone"] <= 45
