@@ -146,12 +146,23 @@ def test_ckplus_without_its_labels_is_refused(tmp_path: Path) -> None:
         (
             "enterface05",
             [f"subject {n}/sadness/sentence 1/s{n}_sa_1.avi" for n in range(1, 6)],
-            {"s1_sa_1": "sadness"},
+            {"subject 1/sadness/sentence 1/s1_sa_1": "sadness"},
         ),
     ],
 )
 def test_file_name_says_who_and_what(name: str, files: list[str], expected: dict[str, str], tmp_path: Path) -> None:
     assert labels(name, read(name, write(tmp_path, *files), "test1")) == expected
+
+
+def test_enterface05_goes_by_folders_since_files_are_named_wrongly(tmp_path: Path) -> None:
+    wrong = ("subject 11/anger/sentence 1/s12_an_1.avi", "subject 16/surprise/sentence 3/s16_su_3avi.avi")
+    right = [f"subject {n}/anger/sentence 1/s{n}_an_1.avi" for n in (12, 13, 14)]
+    root = write(tmp_path, *wrong, *right, "subject 6/anger/s6_an_1.avi")
+    releases = [read("enterface05", root, f"test{fold}") for fold in range(1, 6)]
+    assert [[(s.group, s.labels.category) for s in r.samples] for r in releases] == [
+        [("11", 0)], [("12", 0)], [("13", 0)], [("14", 0)], [("16", 5)],
+    ]  # fmt: skip
+    assert all(release.skipped == () for release in releases)
 
 
 def test_ravdess_songs_and_takes_without_sound_are_no_samples_whose_number_hides_missing_ones(tmp_path: Path) -> None:

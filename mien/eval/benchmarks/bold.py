@@ -8,7 +8,9 @@ BOLD_public/
 ```
 A sample is one person in one clip, with boxes of that person alone: the extent of the detected joints. Its labels are
 of the whole clip, as EmotionCLIP's loader takes it; in the splits `train_annotated` and `val_annotated` it lasts from
-`min_frame` to `max_frame`, taken to count from the clip's first frame and to include the last.
+`min_frame` to `max_frame`, taken to count from the clip's first frame and to include the last. Only a line that is
+commented out in entrants' loaders bears on that: it adds `min_frame + 1` to frames that they number from 1, so 0 is the
+first. Whether the last is included is told nowhere. Frames of the joints are renumbered from the first row's by all.
 
 The layout was taken from the loaders that EmotionCLIP's authors and entrants to the challenge published. This file has
 not been tried on the release itself.

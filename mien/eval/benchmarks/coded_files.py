@@ -1,4 +1,4 @@
-"""Sets whose file names say who shows what: JAFFE, RAVDESS, CREMA-D, eNTERFACE'05; people acting, in five folds.
+"""Sets whose files' names say who shows what: JAFFE, RAVDESS, CREMA-D, eNTERFACE'05; people acting, in five folds.
 
 | set | a file | read |
 |---|---|---|
@@ -7,8 +7,14 @@
 | CREMA-D | `VideoFlash/1001_DFA_ANG_XX.flv` | actor 1001, sentence, anger, intensity |
 | eNTERFACE'05 | `subject 1/anger/sentence 1/s1_an_1.avi` | person 1, anger |
 
-Files are found by name at any depth. Names are those of the sets' own documentation; no copy was at hand. The labels
-are what people were asked to act. None of the sets has splits: folds by person are this project's (folds.py).
+Files are found by name at any depth. Names are those of the sets' own documentation; no copy was at hand. RAVDESS has
+60 takes of speech of each of 24 actors (zenodo.org/records/1188976), CREMA-D 7,442 of 91
+(cheyneycomputerscience.github.io/CREMA-D), eNTERFACE'05 has 42 people (enterface.net/enterface05/emotion.html). The
+labels are what people were asked to act. None of the sets has splits: folds by person are this project's (folds.py).
+
+eNTERFACE'05 is read by its folders, since 23 of its files are named wrongly (`s16_su_3avi.avi`, `s_3_ha_1.avi`) and all
+of subject 11's as subject 12's. Subject 6 is left out: these are six whole sessions, in no folder of a sentence. The
+other 43 have 30 videos each, subject 23 has 27: 1,287 (as a public inspection found; its page tells 42 people).
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
@@ -33,9 +39,9 @@ from mien.types import Labels, MienError, Skipped
 class CodedFiles:
     """How one set names its files.
 
-    `name` has the groups `subject` and `code`; `codes` are the codes' classes. Files whose name matches `other` are
-    other parts of the set: no samples, nor listed, since they would count among those that a split should have. `fake`
-    is a file's name, with the two in braces.
+    `name` is a pattern of the file's name, after those of folders that matter, with the groups `subject` and `code`;
+    `codes` are the codes' classes. Files whose name matches `other` are other parts of the set: no samples, nor listed,
+    since they would count among those that a split should have. `fake` is a file's path, with the two in braces.
     """
 
     title: str
@@ -56,8 +62,8 @@ def read_coded(files: CodedFiles, root: Path, split: str) -> Release:
     matched, skipped = list[tuple[Path, re.Match[str]]](), list[Skipped]()
     suffix = Path(files.fake).suffix
     for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")):
-        found = re.fullmatch(files.name, path.name)
         what = path.relative_to(root).as_posix()
+        found = re.fullmatch(rf"(?:.*/)?(?P<whole>{files.name})", what)
         if found:
             matched.append((path, found))
         elif path.suffix.lower() == suffix and not re.fullmatch(files.other, path.name):
@@ -67,7 +73,7 @@ def read_coded(files: CodedFiles, root: Path, split: str) -> Release:
     chosen = subjects_of(split, [found["subject"] for _, found in matched], title=f"{files.title} in {root}")
     found_samples = [
         Sample(
-            id=path.stem,
+            id=PurePosixPath(found["whole"]).with_suffix("").as_posix(),
             file=path.relative_to(root).as_posix(),
             labels=Labels(category=files.classes.index(files.codes[found["code"]])),
             group=found["subject"],
@@ -96,7 +102,8 @@ def _is_portrait(sample: Sample) -> bool:
 
 
 def _example(files: CodedFiles) -> str:
-    return Path(files.fake.format(subject=files.subjects[0], code=next(iter(files.codes)))).name
+    parts = files.fake.format(subject=files.subjects[0], code=next(iter(files.codes))).split("/")
+    return "/".join(parts[-1 - files.name.count("/") :])
 
 
 def fake_coded(files: CodedFiles, root: Path) -> None:
@@ -177,15 +184,20 @@ CREMA_D = coded_benchmark(
     licence="Open Database License",
     how_to_get="https://github.com/CheyneyComputerScience/CREMA-D (with git lfs); 7,442 videos in VideoFlash",
 )  # fmt: skip
+ENTERFACE_CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+ENTERFACE_TESTED = (267, 270, 270, 240, 240)  # nine people a fold, eight in the last two; subject 23 in one
 ENTERFACE05 = coded_benchmark(
     "enterface05",
     CodedFiles(
         title="eNTERFACE'05",
-        name=r"s_?(?P<subject>\d+)_(?P<code>an|di|fe|ha|sa|su)_\d+\.avi",
-        codes={"an": "anger", "di": "disgust", "fe": "fear", "ha": "happiness", "sa": "sadness", "su": "surprise"},
-        fake="subject {subject}/{code}/sentence 1/s{subject}_{code}_1.avi",
+        name=rf"subject (?P<subject>\d+)/(?P<code>{'|'.join(ENTERFACE_CLASSES)})/sentence \d+/[^/]+\.avi",
+        codes={name: name for name in ENTERFACE_CLASSES},
+        fake="subject {subject}/{code}/sentence 1/s{subject}_{code:.2}_1.avi",  # anger → an
         subjects=("1", "2", "3", "4", "5"),
+        other=r"s6_\w+\.avi",
     ),
     licence="research only",
-    how_to_get="https://enterface.net/enterface05 (the emotional database of project 2)",
+    how_to_get="https://enterface.net/enterface05/emotion.html; project2_database.zip unpacked",
+    expected={f"test{fold}": count for fold, count in enumerate(ENTERFACE_TESTED, start=1)}
+    | {f"train{fold}": 1_287 - count for fold, count in enumerate(ENTERFACE_TESTED, start=1)},
 )

@@ -7,8 +7,9 @@ image/EMOTION/*.jpg                     PICTURE, and
 annotation/EMOTION/*.json               ANNOTATION: image_id, emotion, brightness, colorfulness, and where there is one
                                         scene, object (a list), facial_expression, human_action
 ```
-In some copies a row has three fields; which field is which is told by its suffix. The layout is that of the project's
-specification and of public readers of the set; it was not tried on the real set.
+In some copies a row has three fields; which field is which is told by its suffix. The layout is that of the authors'
+readme (github.com/JingyuanYY/EmoSet); it was not tried on the real set. It has 118,102 pictures in all, and a public
+copy (huggingface.co/datasets/Woleek/EmoSet-118K) 5,905 in val and 17,716 in test: train has the others.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ EMOSET = Benchmark(
     read=read_emoset,
     licence="research only; the pictures belong to those who took them",
     how_to_get="https://vcc.tech/EmoSet (form); EmoSet-118K.zip unpacked",
+    expected={"train": 94_481, "val": 5_905, "test": 17_716},
     fake=fake_emoset,
     notes="labels are what a picture evokes, not what people in it show; 118,102 pictures in all",
     protocols="train_test",

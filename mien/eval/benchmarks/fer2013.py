@@ -3,8 +3,8 @@
 `fer2013.csv`: `emotion,pixels,Usage`, pixels as 2,304 numbers with blanks between; or `icml_face_data.csv`, the same
 with blanks in the header and in another order. Training is `train`, PublicTest `val`, PrivateTest `test`. A picture is
 called `USAGE/ferNNNNNNN.png` by its row, as FER+ calls it. Copies sorted into folders, `{train,test}/CLASS/*`, are read
-as well. The layout is that of the Kaggle challenge (2013), from the project's specification; it was not tried on the
-real file.
+as well. The layout is that of the Kaggle challenge (Goodfellow et al. 2013), and so are the counts, as in many public
+readers; it was not tried on the real file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
 """Scene sets: pictures of anything, sorted into folders by the emotion they evoke or show.
 
-`train|val|test/CLASS/*`, as UniEmoX's authors lay them out; some sets have no `val`. Classes are those of the sets'
-papers: Emotion6 (Peng et al. 2015), FI (You et al. 2016), UnBiasedEmo (Panda et al. 2018), CAER-S (Lee et al. 2019),
-HECO (Yang et al. 2022), Emo8 (Chen et al. 2024). No copy of a real set was at hand.
+`train|val|test/CLASS/*`, as UniEmoX's authors lay them out; some sets have no `val`. Emotion6 (Peng et al. 2015), FI
+(You et al. 2016), UnBiasedEmo (Panda et al. 2018), CAER-S (Lee et al. 2019) and HECO (Yang et al. 2022) have the
+classes of the script by which these authors split them (github.com/chincharles/u-emo), Emotion6 those of its readme too
+(1,980 pictures), HECO those of its page (9,385 pictures). Splits are drawn at random there, 70, 10 and 20 % of a class
+(FI 80, 5 and 15 %), some without a seed: nobody else has the same. The classes of Emo8 (Chen et al. 2024, arXiv
+2409.18877) are taken to be FI's, which could not be confirmed. No copy of a real set was at hand.
 """
 
 from __future__ import annotations
