@@ -8,6 +8,7 @@ With `chunk`, so many anchors are compared with the batch at a time: memory grow
 value and gradients stay the same up to rounding.
 """
 
+from mien.losses.captions import local_info_nce, multi_positive_info_nce
 from mien.losses.chunks import row_chunks
 from mien.losses.contrastive import (
     KL_FLOOR,
@@ -16,12 +17,9 @@ from mien.losses.contrastive import (
     negative_weight,
     sentiment_guided_contrastive_loss,
 )
+from mien.losses.positives import MiningSpace, Positives, mine_positives, soft_positives
 
 __all__ = [
-    "KL_FLOOR",
-    "KLDirection",
-    "info_nce_loss",
-    "negative_weight",
-    "row_chunks",
-    "sentiment_guided_contrastive_loss",
-]
+    "KL_FLOOR", "KLDirection", "MiningSpace", "Positives", "info_nce_loss", "local_info_nce", "mine_positives",
+    "multi_positive_info_nce", "negative_weight", "row_chunks", "sentiment_guided_contrastive_loss", "soft_positives",
+]  # fmt: skip

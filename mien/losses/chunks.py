@@ -30,7 +30,8 @@ def mean_over_chunks(
     if len(chunks) == 1:
         return loss_of(chunks[0], *inputs)
     like = next(x for x in inputs if isinstance(x, Tensor))
-    tensors = [torch.as_tensor(x, device=like.device) for x in inputs]
+    dtypes = [x.dtype if isinstance(x, Tensor) else like.dtype for x in inputs]  # a float is not float32 in float64
+    tensors = [torch.as_tensor(x, dtype=d, device=like.device) for x, d in zip(inputs, dtypes, strict=True)]
     return _MeanOverChunks.apply(loss_of, chunks, torch.is_grad_enabled(), *tensors)  # type: ignore[no-untyped-call]
 
 
