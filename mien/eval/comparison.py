@@ -7,19 +7,22 @@ own, marked. Shares are told in per cent, as papers do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
+from mien.eval.choices import choices
 from mien.eval.published import PublishedValue, published_values
 from mien.eval.results import EvalResult, TaskResult
 from mien.types import MienError
 
-NUMBERS = ("r2", "mse", "pearson")
+RANKS = tuple(f"{way}_{mean}_rank" for way in ("text_to_video", "video_to_text") for mean in ("median", "mean"))
+
+NUMBERS = ("r2", "mse", "pearson", *RANKS)
 """Metrics that are no shares."""
 
-LOWER_IS_BETTER = ("mse",)
+LOWER_IS_BETTER = ("mse", *RANKS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +33,8 @@ class Cell:
     value: float
     low: float | None = None
     high: float | None = None
+    num_groups: int | None = None
+    """What was drawn for the interval, where that is not single samples."""
     deviation: float | None = None
     is_apart: bool | None = None
 
@@ -82,6 +87,9 @@ def load_results(paths: Iterable[Path]) -> list[tuple[str, EvalResult]]:
 
     Raises MienError for a path that is not there, and for a file that is no result.
     """
+    paths = list(paths)
+    if missing := [path for path in paths if not path.exists()]:
+        raise MienError(f"there is no {missing[0]}; name a result that `mien evaluate --out` wrote, or a folder of them")
     files = [file for path in paths for file in (_results_in(path) if path.is_dir() else [path])]
     if not files:
         raise MienError("no results to make a table of; `mien evaluate … --out FOLDER/NAME.json` writes one")
@@ -135,7 +143,11 @@ def _table(
         is_generated=is_generated,
         columns=tuple(dict.fromkeys(column for row in reversed(rows) for column in row.cells)),
         rows=tuple(rows),
-        notes=tuple(dict.fromkeys(note for note in (told, *(v.note for v in theirs), *_legend(ours)) if note)),
+        notes=tuple(
+            dict.fromkeys(
+                note for note in (told, *(v.note for v in theirs), *_legend(ours, runs), *_choices(runs)) if note
+            )
+        ),
     )
 
 
@@ -179,7 +191,9 @@ def _cell(task: TaskResult, column: Column, value: float, *, has_interval: bool)
         return Cell(value=scale * value, deviation=scale * deviation)
     if interval is None:
         return Cell(value=scale * value)
-    return Cell(value=scale * value, low=scale * interval.low, high=scale * interval.high)
+    return Cell(
+        value=scale * value, low=scale * interval.low, high=scale * interval.high, num_groups=interval.num_groups
+    )
 
 
 def _dimension_cells(task: TaskResult, dimensions: set[tuple[str, str, str]]) -> dict[Column, Cell]:
@@ -201,15 +215,30 @@ def _marked(row: Row, published: Sequence[Row]) -> Row:
         if theirs and cell.low is not None and cell.high is not None:
             best = min(theirs) if column.metric in LOWER_IS_BETTER else max(theirs)
             apart = not cell.low <= best <= cell.high
-            cells[column] = Cell(value=cell.value, low=cell.low, high=cell.high, is_apart=apart)
+            cells[column] = replace(cell, is_apart=apart)
     return Row(kind=row.kind, name=row.name, split=row.split, cells=cells)
 
 
-def _legend(ours: Sequence[Row]) -> list[str]:
+def _drawn(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
+    """What the runs' intervals were drawn of, each once."""
+    found = [
+        "the samples of the split"
+        if interval.num_groups is None
+        else f"{interval.num_groups:,} {result.grouped_by or 'group'}s of the split, each drawn whole"
+        for _, result in runs
+        for task in result.tasks
+        for interval in task.intervals.values()
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _choices(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
+    return [f"{name}, {choice}" for name, result in runs for choice in choices(result)]
+
+
+def _legend(ours: Sequence[Row], runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
     cells = [cell for row in ours for cell in row.cells.values()]
-    legend = list[str]()
-    if any(cell.low is not None for cell in cells):
-        legend.append("[low, high]: 95 % bootstrap interval over the samples of the split")
+    legend = [f"[low, high]: 95 % bootstrap interval over {drawn}" for drawn in _drawn(runs)]
     if any(cell.deviation is not None for cell in cells):
         legend.append("±: standard deviation over the seeds of few-shot draws")
     if any(cell.is_apart for cell in cells):

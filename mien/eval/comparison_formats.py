@@ -103,7 +103,7 @@ def notes(table: ComparisonTable) -> list[str]:
 
 _FIELDS = (
     "benchmark", "protocol", "is_generated", "kind", "run", "split", "task", "metric", "dimension", "value", "low",
-    "high", "deviation", "is_percent", "best_published_is_outside", "source",
+    "high", "num_groups", "deviation", "is_percent", "best_published_is_outside", "source",
 )  # fmt: skip
 
 
@@ -116,6 +116,7 @@ def _values(table: ComparisonTable, row: Row, column: Column, cell: Cell) -> tup
         cell.value,
         cell.low,
         cell.high,
+        cell.num_groups,
         cell.deviation,
         column.is_percent,
         cell.is_apart,

@@ -64,10 +64,16 @@ class ZeroShot(Config):
         return self
 
 
+class Retrieval(Config):
+    """No labels at all: each clip is to find its own text, and each text its clip (see `mien.eval.retrieval`)."""
+
+    kind: Literal["retrieval"] = "retrieval"
+
+
 RIDGE_ROWS = 8192
 """Rows that ridge looks at at a time."""
 
-ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge | ZeroShot | Finetune, Field(discriminator="kind")]
+ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge | ZeroShot | Finetune | Retrieval, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +136,8 @@ def fit_probe(
             return fit_ridge(x, labels, classes=classes, alpha=config.alpha)
         case ZeroShot():
             raise MienError("a zero-shot head is not fitted; mien.eval.zeroshot makes it of texts")
+        case Retrieval():
+            raise MienError("retrieval has no head to fit; mien.eval.retrieval compares clips with their texts")
         case Finetune():
             raise MienError("a fine-tuned head is not fitted to features; mien.train.finetune trains it with the model")
 

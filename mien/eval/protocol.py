@@ -1,7 +1,7 @@
 """Protocols: how a benchmark is scored, as a YAML file tells it; the splits, the tasks, and how these are judged.
 
 The probe's kind says which labels it takes: `multinomial` the category, `one_vs_rest` the label scores (positive from
-`positive_at` up), `ridge` the numbers of `vad`; `zeroshot` says so itself.
+`positive_at` up), `ridge` the numbers of `vad`, `retrieval` the clip's text; `zeroshot` says so itself.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Task(Config):
 
     @model_validator(mode="after")
     def _sweeps_what_is_fitted(self) -> Task:
-        if self.sweep is not None and self.probe.kind in ("zeroshot", "finetune"):
+        if self.sweep is not None and self.probe.kind in ("zeroshot", "finetune", "retrieval"):
             raise ValueError(f"task {self.name!r} sweeps, but a {self.probe.kind} probe has no strength to choose")
         return self
 
@@ -89,11 +89,11 @@ class Task(Config):
     @property
     def is_fitted(self) -> bool:
         """Whether it needs a training split."""
-        return self.probe.kind != "zeroshot"
+        return self.probe.kind not in ("zeroshot", "retrieval")
 
     @property
-    def labels(self) -> Literal["category", "scores", "vad"]:
-        """The field of `Labels` that it wants."""
+    def labels(self) -> Literal["category", "scores", "vad", "text"]:
+        """The field of `Labels` that it wants, or the clip's text."""
         match self.probe.kind:
             case "multinomial":
                 return "category"
@@ -101,6 +101,8 @@ class Task(Config):
                 return "scores"
             case "ridge":
                 return "vad"
+            case "retrieval":
+                return "text"
             case "zeroshot" | "finetune":
                 return self.probe.labels
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from mien.eval.charts import COLOURS, mark
+from mien.eval.choices import choices
 from mien.eval.groups import group_rows
 from mien.eval.results import EvalResult, TaskResult
 from mien.types import EMOTIONS
@@ -24,11 +25,21 @@ METRICS = {
     "r2": "R²",
     "mse": "mean squared error (less is better)",
     "pearson": "Pearson correlation",
+    "text_to_video_r1": "clip found by its text, first (R@1)",
+    "text_to_video_r5": "clip found by its text, among 5 (R@5)",
+    "text_to_video_r10": "clip found by its text, among 10 (R@10)",
+    "text_to_video_median_rank": "median rank of the clip (less is better)",
+    "text_to_video_mean_rank": "mean rank of the clip (less is better)",
+    "video_to_text_r1": "text found by its clip, first (R@1)",
+    "video_to_text_r5": "text found by its clip, among 5 (R@5)",
+    "video_to_text_r10": "text found by its clip, among 10 (R@10)",
+    "video_to_text_median_rank": "median rank of the text (less is better)",
+    "video_to_text_mean_rank": "mean rank of the text (less is better)",
     "ers": "emotion recognition score (ERS)",
 }
 """What the scores are called in full."""
 
-LESS_IS_BETTER = frozenset({"mse"})
+LESS_IS_BETTER = frozenset({"mse", *(name for name in METRICS if name.endswith("_rank"))})
 
 
 def result_table(runs: Runs) -> str:
@@ -38,7 +49,7 @@ def result_table(runs: Runs) -> str:
     groups = "".join(_task_rows(task, runs, width=len(runs) + 2) for task in tasks) + _combined_rows(runs)
     return (
         f'<div class="wide"><table><thead><tr><th>score</th>{head}</tr></thead>'
-        f"<tbody>{groups}</tbody></table></div>{_uncertainty(runs)}"
+        f"<tbody>{groups}</tbody></table></div>{_choices(runs)}{_uncertainty(runs)}"
     )
 
 
@@ -102,6 +113,9 @@ def _spread(task: TaskResult, metric: str) -> str:
 
 def _how(task: TaskResult) -> str:
     """The head in a few words."""
+    if task.retrieval is not None:
+        told = task.retrieval
+        return f"retrieval among {told.num_clips:,} clips with {told.num_texts:,} different texts; majority is chance"
     if task.probe["kind"] == "zeroshot":
         return "zero-shot, prompts " + ", ".join(f"“{template}”" for template in task.probe["templates"])
     kind = str(task.probe["kind"]).replace("_", "-")
@@ -135,6 +149,12 @@ def _number(value: float | None, *, bold: bool) -> str:
         return "–"
     text = f"{value:.3f}".replace("-", "−")
     return f"<b>{text}</b>" if bold else text
+
+
+def _choices(runs: Runs) -> str:
+    """The strengths that sweeps chose, if any did."""
+    told = [f"{name}, {choice}" for name, result in runs for choice in choices(result)]
+    return f'<p class="soft">Chosen: {escape("; ".join(told))}.</p>' if told else ""
 
 
 def _uncertainty(runs: Runs) -> str:

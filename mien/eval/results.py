@@ -72,6 +72,16 @@ class FinetuneResult(Config):
 
 class TaskResult(Config):
     """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words.
+class RetrievalResult(Config):
+    """Among what a retrieval task searches: its scores depend on how much that is."""
+
+    num_clips: int
+    num_texts: int
+    """Different ones; clips that say the same share one, and only the own clip is right."""
+    num_without_text: int
+    """Clips that say nothing, and are left out."""
+
+
 
     None stands for a score that does not exist (no class of it occurs in the split).
     """
@@ -100,6 +110,8 @@ class TaskResult(Config):
     """Of a fine-tuned task."""
 
 
+    retrieval: RetrievalResult | None = None
+    """Of a retrieval task, whose `majority` is chance: a model that says the same of everything."""
 class CombinedResult(Config):
     """A score made of several tasks' metrics, as the protocol tells. None where one of these does not exist."""
 
@@ -133,6 +145,8 @@ class EvalResult(Config):
     num_used: int
     num_skipped: int
     skipped: tuple[SkippedSample, ...]
+    grouped_by: str = ""
+    """What the samples that were drawn together for the intervals have in common: the film, the dialogue."""
     boxes: str
     subject: str
     reading: dict[str, Any]

@@ -19,8 +19,10 @@ from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import Embed, extract_features, features_of
 from mien.eval.fewshot import run_few_shot
 from mien.eval.finetune import Finetune
+from mien.eval.probe import Retrieval
 from mien.eval.protocol import Protocol
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
+from mien.eval.retrieval_task import run_retrieval
 from mien.eval.sweep import choose
 from mien.eval.tasks import combine, run_task
 from mien.eval.tuned import FineTune, run_fine_tuned
@@ -103,6 +105,10 @@ def evaluate(
             if heads is not None:
                 head.save(heads / f"{named.name}.safetensors")
             continue
+        if isinstance(named.probe, Retrieval):
+            texts = [sample.clip.text for sample in read(split)[0]]
+            results.append(run_retrieval(named, test=test, texts=texts, text=text))
+            continue
         validation = validations[named.sweep.validation_split] if named.sweep is not None else None
         task = named
         if train is not None:
@@ -126,6 +132,7 @@ def evaluate(
         combined=tuple(combine(score, results) for score in scored.combined),
         num_train=len(train.ids) if train is not None else 0,
         num_used=len(test.ids),
+        grouped_by=benchmark.group_name,
         num_skipped=len(skipped),
         skipped=tuple(SkippedSample(what=s.what, reason=s.reason) for s in skipped),
         boxes=store.settings["boxes"]["source"],

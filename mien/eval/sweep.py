@@ -102,7 +102,7 @@ def _scored(task: Task, classes: ClassNames, *, train: Features, validation: Fea
             if task.smoothing is not None:
                 predicted = smooth(predicted, task.smoothing, groups=validation.groups)
             return score_numbers(_need(task, validation.vad), predicted)
-        case "zeroshot" | "finetune":
+        case "zeroshot" | "finetune" | "retrieval":
             raise MienError(f"task {task.name!r} has no strength to choose: its probe is {task.probe.kind}")
 
 

@@ -48,6 +48,8 @@ def run_task(
             return _run_one_vs_rest(task, classes.scores, train=train, test=test, tuned=tuned)
         case "vad":
             return _run_ridge(task, classes.vad, train=train, test=test, tuned=tuned)
+        case "text":
+            raise MienError(f"task {task.name!r} is retrieval: mien.eval.retrieval_task runs it")
 
 
 def combine(combined: Combined, tasks: Sequence[TaskResult]) -> CombinedResult:
@@ -86,7 +88,7 @@ def _run_multinomial(
             ours=score_classes(truth, p),
             majority=score_classes(truth, np.broadcast_to(prior, p.shape)),
             confusion=tuple(tuple(row) for row in confusion.tolist()),
-            intervals=intervals_of_classes(truth, p),
+            intervals=intervals_of_classes(truth, p, groups=test.groups),
             groups=score_groups(test.attributes, lambda kept: score_classes(truth[kept], p[kept])),
         ),
         head,
@@ -107,7 +109,7 @@ def _run_one_vs_rest(
         support=truth.sum(axis=0),
         ours=ours,
         majority=majority,
-        intervals=intervals_of_labels(truth, p),
+        intervals=intervals_of_labels(truth, p, groups=test.groups),
         groups=score_groups(test.attributes, lambda kept: score_labels(truth[kept], p[kept])),
     )
     return result, head
@@ -128,7 +130,7 @@ def _run_ridge(
         support=np.full(len(classes), len(truth)),
         ours=ours,
         majority=majority,
-        intervals=intervals_of_numbers(truth, predicted),
+        intervals=intervals_of_numbers(truth, predicted, groups=test.groups),
         groups=score_groups(test.attributes, lambda kept: score_numbers(truth[kept], predicted[kept])),
     )
     return result, head
@@ -156,7 +158,7 @@ def _run_zeroshot(
             ours=score_classes(truth, p),
             majority={},
             confusion=tuple(tuple(row) for row in confusion.tolist()),
-            intervals=intervals_of_classes(truth, p),
+            intervals=intervals_of_classes(truth, p, groups=test.groups),
             groups=score_groups(test.attributes, lambda kept: score_classes(truth[kept], p[kept])),
         )
         return result, head
@@ -168,7 +170,7 @@ def _run_zeroshot(
         support=positive.sum(axis=0),
         ours=score_labels(positive, score),
         majority={},
-        intervals=intervals_of_labels(positive, score),
+        intervals=intervals_of_labels(positive, score, groups=test.groups),
         groups=score_groups(test.attributes, lambda kept: score_labels(positive[kept], score[kept])),
     )
     return result, head

@@ -25,7 +25,8 @@ class Benchmark:
     `fake` writes a small tree with the layout, columns and quirks of the official release, people drawn, for tests and
     dry runs. `notes` are what a reader of a result must know. `is_generated` is true of data that this program makes
     itself: no result on them is a result on a real benchmark, and every report says so. `protocols` names the folder of
-    protocols where it is not the benchmark's own but one that benchmarks of the same form share.
+    protocols where it is not the benchmark's own but one that benchmarks of the same form share. `group_name` is what
+    samples of one `group` are of: film, dialogue; intervals tell over how many.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Benchmark:
     notes: str = ""
     is_generated: bool = False
     protocols: str = ""
+    group_name: str = ""
 
     def protocol(self, name: str = "paper") -> Protocol:
         """How it is scored: `mien/eval/protocols/BENCHMARK/NAME.yaml`."""

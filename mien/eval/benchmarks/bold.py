@@ -161,6 +161,7 @@ BOLD = Benchmark(
     how_to_get=HOW_TO_GET,
     expected={split: {"train": 9222, "val": 1153, "test": 2864}[split.removesuffix(ANNOTATED)] for split in SPLITS},
     fake=write_fake_bold,
+    group_name="source video",
     notes=(
         "Published linear probes report val, since the labels of test are withheld. EmotionCLIP spreads frames over "
         "the whole clip (protocol paper); with protocol annotated they are those in which the person is annotated."

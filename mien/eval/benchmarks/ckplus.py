@@ -94,6 +94,7 @@ CKPLUS = Benchmark(
     licence="non-commercial research, by agreement",
     how_to_get="https://www.jeffcohn.net/Resources/ (form); extended-cohn-kanade-images.zip and Emotion_labels.zip",
     fake=fake_ckplus,
+    group_name="person",
     notes="the peak of each labelled sequence; acted; the folds are this project's: every fifth person is tested",
     protocols="five_folds",
 )

@@ -132,6 +132,7 @@ def coded_benchmark(
         how_to_get=how_to_get,
         expected=expected or {},
         fake=partial(fake_coded, files),
+        group_name="person",
         notes="acted, not felt; the folds are this project's: every fifth person of the sorted list is tested",
         protocols="five_folds",
     )

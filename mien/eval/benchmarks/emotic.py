@@ -179,6 +179,7 @@ EMOTIC = Benchmark(
     how_to_get="ask for it at sunai.uoc.edu/emotic; unpack emotic.zip, and put Annotations beside emotic",
     expected=EXPECTED,
     fake=write_fake_emotic,
+    group_name="picture",
     notes=(
         "A sample is a person in a still picture, whom the box marks; pictures go through the frame encoder alone. "
         "Persons without valence, arousal or dominance are left out, categories or not, and so is the one test person "

@@ -196,6 +196,7 @@ LIRIS = Benchmark(
     licence="research only, by signed agreement; the films are under Creative Commons licences of their own",
     how_to_get=HOW_TO_GET,
     fake=write_fake_liris,
+    group_name="film",
     notes=(
         "Labels are what viewers felt, not what persons in the picture show. Film 46 has labels for about 100 of its "
         "some 3,000 seconds: the rest of it is not used. How many seconds are labelled in all is not known here; that "

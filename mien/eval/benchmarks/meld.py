@@ -152,6 +152,7 @@ MELD = Benchmark(
     how_to_get=HOW_TO_GET,
     expected={"train": 9989, "dev": 1109, "test": 2610},
     fake=write_fake_meld,
+    group_name="dialogue",
     notes=(
         "142 of the 143 episodes of test also occur in train, and so do its main characters: a score on test says "
         "nothing about people, rooms and stories that were not seen in training. Two utterances (one of train, one of "

@@ -141,6 +141,7 @@ MOVIEGRAPHS = Benchmark(
     splits=SPLITS,
     read=read_moviegraphs,
     fake=write_fake_moviegraphs,
+    group_name="film",
     licence="research only, by request; the films are bought",
     how_to_get=(
         "request mg and mg_videoinfo at moviegraphs.cs.toronto.edu, and put copies of the 51 films, their IMDb ids in "

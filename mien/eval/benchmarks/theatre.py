@@ -89,6 +89,7 @@ THEATRE = Benchmark(
     splits=("train", "test"),
     read=read_theatre,
     is_generated=True,
+    group_name="video",
     licence="Apache-2.0, as the program that draws it",
     how_to_get="mien theatre ROOT, then mien prepare ROOT --out STORE",
 )

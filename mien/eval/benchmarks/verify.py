@@ -167,6 +167,8 @@ def _labels_for(task: Task, sample: Sample) -> object | None:
             return sample.labels.scores
         case "vad":
             return sample.labels.vad
+        case "text":
+            return sample.text.strip() or None
         case "category":
             return sample.labels.category
 
