@@ -70,8 +70,6 @@ class FinetuneResult(Config):
     """By epoch, on `chosen_on`."""
 
 
-class TaskResult(Config):
-    """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words.
 class RetrievalResult(Config):
     """Among what a retrieval task searches: its scores depend on how much that is."""
 
@@ -82,6 +80,8 @@ class RetrievalResult(Config):
     """Clips that say nothing, and are left out."""
 
 
+class TaskResult(Config):
+    """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words.
 
     None stands for a score that does not exist (no class of it occurs in the split).
     """
@@ -108,10 +108,10 @@ class RetrievalResult(Config):
     """Of a few-shot task, whose `metrics` and `per_class` are means over its seeds; it has no intervals."""
     finetune: FinetuneResult | None = None
     """Of a fine-tuned task."""
-
-
     retrieval: RetrievalResult | None = None
     """Of a retrieval task, whose `majority` is chance: a model that says the same of everything."""
+
+
 class CombinedResult(Config):
     """A score made of several tasks' metrics, as the protocol tells. None where one of these does not exist."""
 
@@ -143,10 +143,10 @@ class EvalResult(Config):
     combined: tuple[CombinedResult, ...] = ()
     num_train: int
     num_used: int
-    num_skipped: int
-    skipped: tuple[SkippedSample, ...]
     grouped_by: str = ""
     """What the samples that were drawn together for the intervals have in common: the film, the dialogue."""
+    num_skipped: int
+    skipped: tuple[SkippedSample, ...]
     boxes: str
     subject: str
     reading: dict[str, Any]
