@@ -75,7 +75,8 @@ def test_half_precision_is_pooled_in_float32_and_stays_finite(scale: float) -> N
     patches, sentences = (scale * torch.randn(2, n, 8) for n in (5, 3))
     patches, sentences = (x.bfloat16().requires_grad_() for x in (patches, sentences))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = module(patches, sentences)
+        found, weights = module(patches, sentences), module.weights(patches, sentences)
+    torch.testing.assert_close(weights, module.weights(patches.float(), sentences.float()))
     (found * torch.randn_like(found)).sum().backward()
     gradients = [patches.grad, sentences.grad, *(p.grad for p in module.parameters())]
     assert found.dtype == torch.float32
