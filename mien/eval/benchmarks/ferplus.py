@@ -84,7 +84,12 @@ def _release(text: str, *, source: str, below: str, packed: Callable[[str], Call
             reason = "no majority" if winner is None else f"the majority says {winner}"
             skipped.append(Skipped(what=name, reason=reason))
             continue
-        sample = Sample(id=Path(name).stem, file=f"{below}/{name}", labels=Labels(category=CLASSES.index(winner)))
+        sample = Sample(
+            id=Path(name).stem,
+            file=f"{below}/{name}",
+            labels=Labels(category=CLASSES.index(winner)),
+            votes={emotion: count for emotion, count in zip(VOTED, votes, strict=True) if count},
+        )
         samples.append(sample)
         boxes[sample.video] = [SidecarRow(time_s=0.0, track=0, xyxy=box)]
         if content := packed(sample.file):

@@ -23,6 +23,7 @@ class Sample:
     `file` is a video's or a picture's path below the release's root. `subject` names the person it is about where the
     release has boxes of that person alone (`Release.boxes`). `end_s` None reaches to the file's end. `group` is what
     samples must not be spread over splits by: the film, the dialogue. `attributes` are the subject's, as annotated.
+    `votes` are the judges' for each class, where the release has more than the label they led to.
 
     Raises MienError where the file would not be below the root: it is read, and linked to by its name.
     """
@@ -36,6 +37,7 @@ class Sample:
     subject: str = ""
     group: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    votes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if leads_out(self.file):
@@ -117,15 +119,26 @@ def whole_pictures(samples: Iterable[Sample]) -> dict[str, Sequence[SidecarRow]]
     return {sample.video: WHOLE_PICTURE for sample in samples}
 
 
-def labelled_clips(release: Release, store: Store) -> tuple[list[LabeledClip], list[Skipped]]:
-    """The samples as clips of a store that was prepared from them; what could not be read is listed."""
+def labelled_clips(
+    release: Release, store: Store, *, root: Path | None = None
+) -> tuple[list[LabeledClip], list[Skipped]]:
+    """The samples as clips of a store that was prepared from them; what could not be read is listed.
+
+    Why a video is not in the store is what its preparation says; or, with the release's `root`, that its file is
+    missing.
+    """
     clips, skipped = list[LabeledClip](), list(release.skipped)
+    lost = {each.what: each.reason for each in store.skipped()}
+    lost |= {each.what: each.reason for each in release.missing(root)} if root is not None else {}
     for sample in release.samples:
         try:
             end_s = _duration_s(store, sample.video) if sample.end_s is None else sample.end_s
             clip = store.clip(sample.video, start_s=sample.start_s, end_s=end_s, text=sample.text, id=sample.id)
         except MienError as error:
-            skipped.append(Skipped(what=sample.id, reason=str(error)))
+            reason = str(error)
+            if not store.folder(sample.video).is_dir():
+                reason = lost.get(sample.id) or lost.get(sample.video) or reason
+            skipped.append(Skipped(what=sample.id, reason=reason))
             continue
         clips.append(LabeledClip(clip=clip, labels=sample.labels, group=sample.group, attributes=sample.attributes))
     return clips, skipped
