@@ -184,6 +184,12 @@ def test_ferplus_pictures_without_an_emotion_are_listed(tmp_path: Path) -> None:
     assert release.boxes["FER2013Train/fer0000000"][0].xyxy == (0, 0, 48, 48)
 
 
+def test_ferplus_samples_have_all_votes_that_were_given(tmp_path: Path) -> None:
+    fake_ferplus(tmp_path)
+    votes = [sample.votes for sample in read_ferplus(tmp_path, "train").samples]
+    assert votes[:2] == [{"neutral": 8, "NF": 1}, {"happiness": 8}]
+
+
 def test_ferplus_reads_folders_as_it_reads_archives(tmp_path: Path) -> None:
     fake_ferplus(tmp_path)
     packed = read_ferplus(tmp_path, "test")
