@@ -62,6 +62,16 @@ class Store:
         """Every clip of the index, in its order."""
         return read_index(self.path / INDEX_FILE)
 
+    def skipped(self) -> Iterator[Skipped]:
+        """What preparation left out, whole videos and single sentences, and why; nothing where there is no list."""
+        path = self.path / SKIPPED_FILE
+        if not path.is_file():
+            return
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                told = json.loads(line)
+                yield Skipped(what=told["what"], reason=told["reason"])
+
     def folder(self, video: str) -> Path:
         return self.path / "videos" / video
 
