@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
+from mien.cli_captions import captions
 from mien.cli_data import data
+from mien.cli_finetune import finetune
 from mien.errors import MienError
 from mien.terminal import (
     PrepareBars,
@@ -22,12 +24,14 @@ from mien.terminal import (
     require,
     say,
     show_cut_off,
+    show_epoch,
     show_failures,
     show_findings,
     show_moments,
     show_prepared,
     show_skipped,
 )
+from mien.whole_file import require_writable
 
 app = typer.Typer(
     help="Learn emotion representations from video with subtitles, prove them, and use them.",
@@ -38,6 +42,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data, name="data")
+app.add_typer(captions, name="captions")
+app.command()(finetune)
 
 PrecisionOption = Annotated[
     Literal["float32", "int8"], typer.Option(help="int8: nearly the same, on the CPU two to three times as fast.")
@@ -334,7 +340,7 @@ def evaluate(
         from mien.eval.comparison_formats import show, show_groups
 
         if list_all:
-            output.print("\n".join(BENCHMARKS))
+            output.print("\n".join(sorted(BENCHMARKS)))
             return
         if table:
             if benchmark:
@@ -342,20 +348,29 @@ def evaluate(
             show(compare(load_results(table)), form="json" if as_json else format_)
             return
         name, root = require(benchmark=benchmark), require(root=root)
+        for place in (out, save_heads):
+            if place is not None:
+                require_writable(place)
         from mien.evaluate import evaluate_model
+        from mien.train.trainer import Interrupted
 
-        with console.status(f"embedding the clips of {name}, fitting the probes"):
-            result = evaluate_model(
-                name,
-                model=require(model=model),
-                root=root,
-                store=store,
-                protocol=protocol,
-                split=split,
-                out=out,
-                heads=save_heads,
-                workers=workers,
-            )
+        try:
+            with console.status(f"embedding the clips of {name}, fitting the probes"):
+                result = evaluate_model(
+                    name,
+                    model=require(model=model),
+                    root=root,
+                    store=store,
+                    protocol=protocol,
+                    split=split,
+                    out=out,
+                    heads=save_heads,
+                    workers=workers,
+                    on_epoch=show_epoch,
+                )
+        except Interrupted as stopped:
+            say(f"[yellow]{stopped}[/yellow]")
+            raise typer.Exit(130) from None
         if as_json:
             print_json(result.model_dump(mode="json"))
         else:
@@ -444,6 +459,7 @@ def embed(
     with errors():
         from mien.inference import Mien, write_moments
 
+        require_writable(out)
         loaded = Mien.from_pretrained(model, precision=precision)
         with progress() as bars:
             task = bars.add_task("embed", total=None, note="", visible=False)

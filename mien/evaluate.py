@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mien.config import validate
 from mien.data.store import Store
 from mien.eval.benchmarks import Benchmark, load_benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import Release, stage
 from mien.eval.feature_cache import FeatureCache
+from mien.eval.finetune import Finetune
+from mien.eval.protocol import Protocol
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.eval.zeroshot import TextTower
 from mien.hub import resolve, weights_hash
 from mien.inference import Mien
 from mien.prepare import Engine, PrepareSettings, prepare
+from mien.train.epochs import OnEpoch, say_nothing
+from mien.train.finetune import Finetuning
 from mien.types import MienError
 
 OnVideo = Callable[[int, int], None]
@@ -33,20 +38,26 @@ def evaluate_model(
     heads: Path | None = None,
     workers: int = 1,
     on_video: OnVideo = lambda done, total: None,
+    run: Path | None = None,
+    overrides: Sequence[str] = (),
+    on_epoch: OnEpoch = say_nothing,
 ) -> EvalResult:
     """The benchmark's probes on the model's frozen features of `split`, the protocol's own by default.
 
     root: the benchmark's release. store: what `mien prepare` made of it; where there is none it is made. Without one,
     `stores/NAME` (NAME-fake of a fake) is made from the release, or brought up to date. out: the JSON file to write;
     heads: a folder for the fitted probes.
+
+    For a protocol that fine-tunes (see `mien.train.finetune`): run is the folder that training writes to and goes on
+    from, `runs/finetune-NAME-HASH` by default; overrides are `key=value` settings, which become part of the protocol's
+    name; on_epoch is told of each epoch.
     """
     scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
-    chosen = scored.protocol(protocol)
+    chosen = _with_settings(scored.protocol(protocol), overrides)
     usual = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
     if store is None or not store.exists():
         store = store or usual
-        splits = dict.fromkeys((*chosen.fit_splits, *chosen.validation_splits, split or chosen.report[0]))
-        prepare_release(scored, root=root, store=store, splits=tuple(splits), workers=workers, on_video=on_video)
+        prepare_release(scored, root=root, store=store, splits=chosen.splits(split), workers=workers, on_video=on_video)
     opened = Store(store)
     weights = weights_hash(resolve(model))
     made_by = {
@@ -55,6 +66,9 @@ def evaluate_model(
         "features": chosen.features,
         "device": loaded.device,
     }
+    reading = loaded.config.clip.model_dump(mode="json")
+    if chosen.is_fine_tuned:  # each task's record has the frames that its model reads
+        del reading["num_frames"]
     return evaluate(
         scored,
         root=root,
@@ -63,14 +77,38 @@ def evaluate_model(
         make_loader=lambda clips: loaded.loader(opened, clips),
         model_id=model,
         weights_hash=weights,
-        protocol=protocol,
+        protocol=chosen,
         split=split,
         text=TextTower(encode=loaded.encode_text, logit_scale=loaded.model.logit_scale.exp().item()),
-        reading=loaded.config.clip.model_dump(mode="json"),
+        reading=reading,
         out=out,
         heads=heads,
         cache=FeatureCache(store=opened, model=made_by),
+        fine_tune=Finetuning(
+            base=loaded,
+            store=opened,
+            run=run or Path("runs") / f"finetune-{usual.name}-{weights[:8]}",
+            features=chosen.features,
+            told={"benchmark": scored.name, "model": weights},
+            trained_on=f"{scored.title}, labels",
+            workers=workers,
+            on_epoch=on_epoch,
+        ),
     )
+
+
+def _with_settings(protocol: Protocol, overrides: Sequence[str]) -> Protocol:
+    """The protocol with settings of fine-tuning changed, and named by them: other settings are another protocol."""
+    if not overrides:
+        return protocol
+    if not protocol.is_fine_tuned:
+        raise MienError(f"protocol {protocol.name} fine-tunes nothing, so {overrides[0]} has no use in it")
+    tasks = []
+    for task in protocol.tasks:
+        settings = validate(Finetune, task.probe.model_dump(), source="the settings", overrides=overrides)
+        tasks.append(task.model_dump() | {"probe": settings.model_dump()})
+    named = protocol.model_dump() | {"name": " ".join((protocol.name, *overrides)), "tasks": tasks}
+    return validate(Protocol, named, source="the settings")
 
 
 def prepare_release(
@@ -100,5 +138,5 @@ def settings_for(releases: Sequence[Release]) -> PrepareSettings:
     """How a release is prepared: nothing left out, and its own boxes where it has any."""
     source = "sidecar" if any(release.boxes for release in releases) else "detector"
     return PrepareSettings.model_validate(
-        {"images": True, "exclude": (), "keep_duplicates": True, "boxes": {"source": source}}
+        {"images": True, "exclude": (), "expect_words": False, "keep_duplicates": True, "boxes": {"source": source}}
     )

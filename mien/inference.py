@@ -146,18 +146,12 @@ class Mien:
     @torch.inference_mode()
     def embed_batch(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
         """Embeddings of a batch as the loader makes it; what evaluation calls."""
-        moved = batch.to(self.device)
-        height, width = moved.frames.shape[-2:]
-        covered = coverage(moved.boxes, height=height, width=width, patch=self.config.architecture.vision.patch_size)
-        return self.model.encode_video(self.config.preprocess.normalize(moved.frames), covered)
+        return embed_clips(self.model, batch.to(self.device), config=self.config)
 
     @torch.inference_mode()
     def embed_first_frames(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
         """The frame encoder's embeddings of each clip's first frame: what evaluation calls for pictures."""
-        frames, boxes = batch.frames[:, 0].to(self.device), batch.boxes[:, 0].to(self.device)  # b 3 h w, b k 4
-        height, width = frames.shape[-2:]
-        covered = coverage(boxes, height=height, width=width, patch=self.config.architecture.vision.patch_size)
-        return self.model.encode_frames(self.config.preprocess.normalize(frames), covered)
+        return embed_clips(self.model, batch.to(self.device), config=self.config, features="frame")
 
     @torch.inference_mode()
     def label_scores(
@@ -362,6 +356,22 @@ def media_files(folder: Path) -> list[Path]:
     """The videos and pictures below a folder, in order; hidden files apart."""
     found = (p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES and p.is_file())
     return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+
+
+def embed_clips(
+    model: VideoClip, batch: ClipBatch, *, config: ModelFolder, features: Literal["video", "frame"] = "video"
+) -> Float[Tensor, "b e"]:
+    """Embeddings of a batch on the model's device, not normalised; gradients flow where they are on.
+
+    features: of whole clips, or the frame encoder's of each clip's first frame.
+    """
+    patch, (height, width) = config.architecture.vision.patch_size, batch.frames.shape[-2:]
+    if features == "frame":
+        frames, boxes = batch.frames[:, 0], batch.boxes[:, 0]  # b 3 h w, b k 4
+        covered = coverage(boxes, height=height, width=width, patch=patch)
+        return model.encode_frames(config.preprocess.normalize(frames), covered)
+    covered = coverage(batch.boxes, height=height, width=width, patch=patch)
+    return model.encode_video(config.preprocess.normalize(batch.frames), covered)
 
 
 def mask_coverage(mask: Float[Tensor, "*n h w"], *, patch: int) -> Float[Tensor, "*n gh gw"]:

@@ -52,7 +52,7 @@ def errors() -> Iterator[None]:
         loud.print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        say("[yellow]stopped[/]; theatre, prepare, export, import and train go on from here, the others start anew")
+        say("[yellow]stopped[/]; theatre, prepare, export, import, train, finetune go on from here, others start anew")
         raise typer.Exit(130) from None
 
 
@@ -112,6 +112,13 @@ class TrainBar:
             if not console.is_terminal and (step * 10) // self.total > self.tenths:  # a log file has no bars
                 self.tenths = (step * 10) // self.total
                 say(f"step {step} of {self.total}: {note}")
+
+
+def show_epoch(done: Any) -> None:
+    """An epoch of fine-tuning, and what it scored on the split that the best is chosen on."""
+    known = done.score is not None
+    scored = f", {done.metric} {done.score:.4f}" if known else ""
+    say(f"{done.task}: epoch {done.epoch} of {done.epochs}: loss {done.loss:.3f}{scored}")
 
 
 class PrepareBars:

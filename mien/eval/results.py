@@ -56,11 +56,25 @@ class FewShotResult(Config):
     """Standard deviation over the seeds (of a sample: divided by one less than their number)."""
 
 
+class FoldsResult(Config):
+    """What a task scored on the single folds. None stands for a score that does not exist for a fold."""
+
+    splits: tuple[str, ...]
+    num_used: tuple[int, ...]
+    """Samples of each."""
+    metrics: dict[str, tuple[float | None, ...]]
+    """By fold."""
+    deviation: dict[str, float | None]
+    """Standard deviation over the folds (of a sample: divided by one less than their number)."""
+
+
 class FinetuneResult(Config):
     """How a fine-tuned task's epoch was chosen."""
 
     num_fitted: int
     """Samples that were trained on."""
+    num_frames: int
+    """Read of each clip."""
     epochs: int
     epoch: int
     """The one whose weights are scored, counted from 1: the best on `chosen_on`, else the last."""
@@ -108,6 +122,9 @@ class TaskResult(Config):
     """Of a few-shot task, whose `metrics` and `per_class` are means over its seeds; it has no intervals."""
     finetune: FinetuneResult | None = None
     """Of a fine-tuned task."""
+    folds: FoldsResult | None = None
+    """Of a task run on several folds: `metrics`, `majority` and `per_class` are means over them, `support` and
+    `confusion` sums; it has no intervals."""
     retrieval: RetrievalResult | None = None
     """Of a retrieval task, whose `majority` is chance: a model that says the same of everything."""
 

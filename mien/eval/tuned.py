@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
 
 from mien.eval.features import features_of
 from mien.eval.finetune import Finetune
+from mien.eval.label_scores import Scored, score_classes, score_labels, score_numbers
 from mien.eval.probe import LinearProbe
 from mien.eval.protocol import ClassNames, Task
 from mien.eval.results import FinetuneResult, TaskResult
 from mien.eval.tasks import run_task
-from mien.types import LabeledClip, MienError
+from mien.types import Features, LabeledClip, MienError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,3 +68,19 @@ def run_fine_tuned(
         task, classes=classes, train=labels_of_train, test=features_of(tuned.x, samples=test), tuned=tuned.head
     )
     return result.model_copy(update={"finetune": tuned.told}), head
+
+
+def score_head(
+    head: LinearProbe, features: Features, *, labels: Literal["category", "scores", "vad"], positive_at: float
+) -> Scored:
+    """The scores of a head's kind of label, by name."""
+    truth = {"category": features.category, "scores": features.scores, "vad": features.vad}[labels]
+    if truth is None:
+        raise MienError(f"the split to choose the epoch on has no {labels}")
+    match labels:
+        case "category":
+            return score_classes(truth, head.probabilities(features.x))
+        case "scores":
+            return score_labels(truth >= positive_at, head.probabilities(features.x))
+        case "vad":
+            return score_numbers(truth, head.decision(features.x))

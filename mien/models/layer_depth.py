@@ -15,7 +15,7 @@ from torch import nn
 
 IMAGE_BLOCK = re.compile(r"vision\.transformer\.blocks\.(\d+)\.")
 TEMPORAL_BLOCK = re.compile(r"temporal\.encoder\.layers\.(\d+)\.")
-STEM = ("vision.patch_embedding", "vision.class_embedding", "vision.position_embedding", "vision.pre_norm", "subject.")
+POOLING = ("vision.post_norm.", "vision.projection", "temporal.position_embedding")
 NOT_OF_CLIPS = ("text.", "logit_scale")
 """What the embedding of a clip does not depend on."""
 
@@ -44,11 +44,10 @@ def head_depth(depths: Mapping[str, int]) -> int:
 
 
 def _depth(name: str, *, pooled: int, last: int) -> int:
-    if name.startswith(STEM):
-        return 0
     if found := IMAGE_BLOCK.match(name):
         return int(found[1]) + 1
     if found := TEMPORAL_BLOCK.match(name):
         return pooled + 1 + int(found[1])
-    is_after_all = name.startswith("temporal.") and not name.startswith("temporal.position_embedding")
-    return last if is_after_all else pooled
+    if name.startswith(POOLING):
+        return pooled
+    return last if name.startswith("temporal.") else 0

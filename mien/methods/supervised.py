@@ -1,0 +1,133 @@
+"""Supervised fine-tuning: a linear head on a tower's embeddings, and the loss of a benchmark's labels through both."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from mien.methods.base import Embeddings, Method
+from mien.types import ClipBatch, MienError, StepOutput
+
+HEAD_DEVIATION = 0.01
+"""Of the head's first weights: small, so that the first steps' gradients do not shake what is pre-trained."""
+AVERAGE_DELAY = 10
+"""The running mean's decay is (1 + n) / (10 + n) at its n-th step until that exceeds `ema_decay`: else the mean of a
+short run would be made of its untrained head."""
+
+EmbedWith = Callable[[nn.Module, ClipBatch], Float[Tensor, "b e"]]
+"""A tower and a batch → the clips' embeddings."""
+
+
+class Tower(nn.Module):
+    """A model and the head on top: `weight · x + bias`, x the embedding scaled to a mean square of 1 over its entries.
+
+    That is the norm → linear that vision transformers are fine-tuned with; as x is √e times the L2-normalised
+    embedding, the head is a linear one on the features that probes are fitted on.
+    """
+
+    def __init__(self, model: nn.Module, *, width: int, num_outputs: int) -> None:
+        super().__init__()
+        self.model = model
+        self.head = nn.Linear(width, num_outputs)
+        nn.init.normal_(self.head.weight, std=HEAD_DEVIATION)
+        nn.init.zeros_(self.head.bias)
+
+    def outputs(self, embedding: Float[Tensor, "b e"]) -> Float[Tensor, "b c"]:
+        """Logits, or numbers scaled as the targets are."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            return self.head(F.normalize(embedding.float(), dim=-1) * embedding.shape[-1] ** 0.5)
+
+
+class Supervised(Method):
+    """Cross-entropy of a category, binary cross-entropy of labels that go together, or squares of numbers.
+
+    targets: a row an id of `ids`; indices of classes, booleans, or numbers. class_weights: what an exclusive class
+    counts, 1 on the mean over samples. ema_decay: `deployed` is then a running mean of the weights. clip_flops: a
+    clip's forward pass, for the log.
+    """
+
+    targets: Tensor
+    class_weights: Tensor | None
+    num_averaged: Tensor
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        embed: EmbedWith,
+        width: int,
+        num_outputs: int,
+        labels: Literal["category", "scores", "vad"],
+        ids: Sequence[str],
+        targets: Shaped[Tensor, "n *c"],
+        label_smoothing: float = 0.0,
+        class_weights: Float[Tensor, "c"] | None = None,
+        ema_decay: float = 0.0,
+        clip_flops: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.trained = Tower(model, width=width, num_outputs=num_outputs)
+        self.averaged = copy.deepcopy(self.trained).requires_grad_(False) if ema_decay else None
+        self.embed_with = embed
+        self.labels = labels
+        self.row_of = {id_: row for row, id_ in enumerate(ids)}
+        self.label_smoothing = label_smoothing
+        self.ema_decay = ema_decay
+        self.clip_flops = clip_flops
+        self.register_buffer("targets", targets, persistent=False)
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.register_buffer("num_averaged", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def deployed(self) -> Tower:
+        """What is evaluated and kept: the running mean, or without one what is trained."""
+        return self.trained if self.averaged is None else self.averaged
+
+    def embeddings(self, batch: ClipBatch) -> Embeddings:
+        rows = torch.tensor([self.row_of[id_] for id_ in batch.ids], device=self.targets.device)
+        outputs = self.trained.outputs(self.embed_with(self.trained.model, batch))
+        return {"outputs": outputs, "targets": self.targets[rows]}
+
+    def objective(self, embeddings: Embeddings) -> StepOutput:
+        outputs, targets = embeddings["outputs"].float(), embeddings["targets"]
+        with torch.autocast(outputs.device.type, enabled=False):
+            match self.labels:
+                case "category":
+                    right = (outputs.detach().argmax(dim=1) == targets).float().mean()
+                    return StepOutput(loss=self._cross_entropy(outputs, targets), logs={"train_accuracy": right})
+                case "scores":
+                    return StepOutput(loss=F.binary_cross_entropy_with_logits(outputs, targets.float()))
+                case "vad":
+                    return StepOutput(loss=F.mse_loss(outputs, targets.float()))
+
+    def embed(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
+        return self.embed_with(self.deployed.model, batch)
+
+    def embed_text(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
+        raise MienError("fine-tuning by labels looks at no texts; ask the model itself for their embeddings")
+
+    def flops(self, batch: ClipBatch) -> float:
+        return 3 * self.clip_flops * len(batch.ids)  # forward, back to the inputs, back to the weights
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        if self.averaged is None:
+            return
+        self.num_averaged += 1
+        decay = ((1 + self.num_averaged) / (AVERAGE_DELAY + self.num_averaged)).clamp(max=self.ema_decay)
+        for mean, current in zip(self.averaged.parameters(), self.trained.parameters(), strict=True):
+            mean.lerp_(current, 1 - decay)
+        for kept, own in zip(self.averaged.buffers(), self.trained.buffers(), strict=True):
+            kept.copy_(own)
+
+    def _cross_entropy(self, outputs: Float[Tensor, "b c"], targets: Shaped[Tensor, "b"]) -> Float[Tensor, ""]:
+        each = F.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing, reduction="none")
+        if self.class_weights is None:
+            return each.mean()
+        return (each * self.class_weights[targets]).mean()  # over samples, so that parts of a batch add up to it
