@@ -40,6 +40,18 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
+def require_writable(path: Path) -> None:
+    """Raises MienError where the file or folder `path` could not be written; for the start of what takes hours.
+
+    Folders above it that are not there yet are made when it is written.
+    """
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if there != path and not there.is_dir():
+        raise MienError(f"{path} cannot be written: {there} is a file; name another place")
+    if not os.access(there, os.W_OK):
+        raise MienError(f"{path} cannot be written: nothing may be written to {there}; name another place")
+
+
 def write_whole(path: Path, text: str) -> None:
     """`text` in UTF-8 as the file `path`."""
     with whole_file(path) as part:

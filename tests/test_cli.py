@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ VERBS = (
     "prepare",
     "train",
     "evaluate",
+    "finetune",
     "report",
     "classify",
     "embed",
@@ -106,6 +108,39 @@ def test_what_is_not_there_is_named_and_the_status_is_one(
     assert "error" in text
     assert message in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("embed", "v.mp4", "--model", "m", "--out", "file/e.parquet"),
+        ("evaluate", "theatre", "--root", ".", "--model", "m", "--out", "file/r.json"),
+        ("evaluate", "theatre", "--root", ".", "--model", "m", "--save-heads", "file/heads"),
+    ],
+)
+def test_output_that_cannot_be_written_is_refused_before_anything_is_done(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert "file is a file; name another place" in run(*words, status=1)
+    (tmp_path / "file").unlink()
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)  # root may write everywhere
+    assert f"nothing may be written to {tmp_path}; name another place" in run(*words, status=1)
+
+
+def test_table_of_a_file_that_is_not_there_names_it(tmp_path: Path) -> None:
+    text = run("evaluate", "--table", tmp_path / "nosuch/x.csv", status=1)
+    assert f"there is no {tmp_path}/nosuch/x.csv" in text
+    assert "Errno" not in text
+
+
+def test_benchmarks_are_listed_in_order_and_a_slip_is_answered_with_the_nearest() -> None:
+    names = run("evaluate", "--list").split()
+    assert names == sorted(names)
+    assert "no benchmark 'theater'; did you mean 'theatre'?" in run("data", "describe", "theater", status=1)
+    assert "; there are afew, " in run("data", "describe", "qqq", status=1)
+    assert "Did you mean 'evaluate'?" in run("evalute", status=2)
 
 
 def test_unknown_key_and_impossible_size_in_a_config_are_named(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class PrepareSettings(Config):
     """Take pictures for videos of one frame."""
     exclude: tuple[str, ...] = ("bold_sources",)
     """Lists of video ids to leave out: names of ours, or text files. What a store has of them is deleted."""
+    expect_words: bool = True
+    """List videos that have no subtitles; false where clips come from labels, which need none."""
     keep_duplicates: bool = False
     """Keep videos that show the same pictures as another."""
 

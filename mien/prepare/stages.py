@@ -241,7 +241,7 @@ class Stages:
         skipped = []
         if missing := missing_part(self.reader, video=name):
             skipped.append(missing)
-        if self.subtitles is None and not self.settings.words.asr:
+        if self.subtitles is None and not self.settings.words.asr and self.settings.expect_words:
             skipped.append(Skipped(what=name, reason="no subtitles beside it: it makes no clips"))
         if self._lacks_sidecar:
             skipped.append(Skipped(what=name, reason=f"no '{self.video.stem}{SUFFIX}' beside it: it has no boxes"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from mien.errors import did_you_mean
 from mien.eval.benchmarks.base import Benchmark
 from mien.types import MienError
 
@@ -45,7 +46,8 @@ BENCHMARKS = {
 def load_benchmark(name: str) -> Benchmark:
     """The benchmark of that name."""
     if name not in BENCHMARKS:
-        raise MienError(f"there is no benchmark {name!r}; there are {', '.join(sorted(BENCHMARKS))}")
+        near = did_you_mean(name, BENCHMARKS) or f"; there are {', '.join(sorted(BENCHMARKS))}"
+        raise MienError(f"there is no benchmark {name!r}{near}")
     module, _, attribute = BENCHMARKS[name].partition(":")
     benchmark: Benchmark = vars(import_module(module))[attribute]
     return benchmark
