@@ -52,7 +52,7 @@ class RunConfig(Config):
     seed: int = Field(0, ge=0)
     method: MethodConfig = MethodConfig()
     init_from: str | None = None
-    """A model folder or hub id whose weights training starts from; random weights by default."""
+    """A model folder, or `hf:OWNER/NAME` of one on the hub, whose weights training starts from; random by default."""
     data: DataConfig
     optim: OptimConfig = OptimConfig()
     train: TrainerConfig = TrainerConfig()
@@ -98,10 +98,11 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
     Raises MienError for settings that cannot work, before anything is computed; `Interrupted` after a stop request.
     """
     with distributed.process_group(config.train.resolve_device()) as device:
-        _write_config(config, run)
+        _refuse_other_settings(config, run)
         torch.manual_seed(config.seed)
         method = config.method.build()
         tokenizer = _check_tokenizer(Tokenizer.clip(), config)
+        fresh = () if checkpoints(run / "checkpoints") else _load_initial_weights(config, method)
         store = Store(config.data.store)
         every_clip = store.clips()
         clips = config.data.filter.apply(every_clip)
@@ -116,7 +117,10 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         )
         clips_digest = digest(clips)
         checkpoint = _latest_checkpoint(config, run, clips=clips_digest)
-        fresh = _load_initial_weights(config, method) if checkpoint is None else ()
+        context_length = config.method.model.text.context_length
+        collate_batch: Collate = functools.partial(collate, tokenizer=tokenizer, context_length=context_length)
+        evaluate = _evaluator(config, store, every_clip, clips, collate_batch, device)
+        _write_config(config, run)  # nothing is refused from here on: a refused run leaves no folder
         freeze_untrained(config.optim, method)
         if config.train.fsdp:
             shard(method, device=device)
@@ -125,8 +129,6 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             method.model.compile_towers()
         optimizer = build_optimizer(config.optim, method)
         first_step = 0 if checkpoint is None else _resume(config, checkpoint, method, optimizer)
-        context_length = config.method.model.text.context_length
-        collate_batch: Collate = functools.partial(collate, tokenizer=tokenizer, context_length=context_length)
         if on_start and distributed.is_main():
             on_start(
                 RunSummary(
@@ -163,7 +165,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             metrics=MetricsWriter(run, first_step=first_step, tensorboard=config.train.tensorboard)
             if distributed.is_main()
             else NoMetrics(),
-            evaluate=_evaluator(config, store, every_clip, clips, collate_batch, device),
+            evaluate=evaluate,
             on_step=on_step if distributed.is_main() else None,
         )
         weights = full_weights(method.model)
@@ -189,8 +191,8 @@ def export(config: RunConfig, weights: Mapping[str, Tensor], tokenizer: Tokenize
     )
 
 
-def _write_config(config: RunConfig, run: Path) -> None:
-    """Puts the resolved config into the run folder, or makes sure that it is the one a begun run was started with."""
+def _refuse_other_settings(config: RunConfig, run: Path) -> None:
+    """Raises MienError where the run folder has a run that was begun with other settings."""
     path = run / "config.yaml"
     if path.is_file() and (checkpoints(run / "checkpoints") or (run / "model").exists()):
         before = load_config(RunConfig, path)
@@ -205,10 +207,14 @@ def _write_config(config: RunConfig, run: Path) -> None:
                 f"{run} holds a run with other settings; choose another folder (--out) or remove it.\n  "
                 + "\n  ".join(changed)
             )
+
+
+def _write_config(config: RunConfig, run: Path) -> None:
+    """Puts the resolved config into the run folder."""
     distributed.barrier()
     if distributed.is_main():
         run.mkdir(parents=True, exist_ok=True)
-        path.write_text(dump_yaml(config), encoding="utf-8")
+        (run / "config.yaml").write_text(dump_yaml(config), encoding="utf-8")
 
 
 def _what_matters(config: RunConfig) -> RunConfig:

@@ -165,6 +165,22 @@ def test_clips_in_training_and_validation_both_are_refused(store: Path, tmp_path
         train(validate(RunConfig, both, source="the test"), tmp_path / "run")
 
 
+def test_refused_run_leaves_no_folder_and_missing_weights_are_told_before_missing_clips(
+    store: Path, tmp_path: Path
+) -> None:
+    refused = config(store).model_dump() | {"init_from": str(tmp_path / "nowhere")}
+    refused["data"]["store"] = tmp_path / "no-store"
+    with pytest.raises(MienError, match=r"no model folder at .*nowhere"):
+        train(validate(RunConfig, refused, source="the test"), tmp_path / "run")
+    with pytest.raises(MienError, match="no store at"):
+        train(validate(RunConfig, refused | {"init_from": None}, source="the test"), tmp_path / "run")
+    both = config(store).model_dump()
+    both["data"]["validation"]["videos"] = "*"
+    with pytest.raises(MienError, match=r"are in data\.filter"):
+        train(validate(RunConfig, both, source="the test"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_accumulated_parts_make_one_step_of_the_same_size(store: Path, tmp_path: Path) -> None:
     train(config(store, accumulate=2), tmp_path / "run")
     assert len(losses(tmp_path / "run")) == 6
