@@ -165,6 +165,10 @@ def _facts(benchmark: Benchmark) -> dict[str, Any]:
 
 
 def _show(found: Verification) -> None:
+    if all(split.unread for split in found.splits):  # each split says it of the same wrong root
+        first = next((split for split in found.splits if split.is_needed), found.splits[0])
+        output.print(f"[red]not faithful[/] nothing of it can be read: {escape(first.unread)}", soft_wrap=True)
+        return
     for split in found.splits:
         _show_split(split)
     for fault in found.faults:

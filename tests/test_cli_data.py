@@ -68,6 +68,15 @@ def test_verify_exits_with_status_zero_on_a_whole_release_only(tmp_path: Path) -
     assert (found["is_faithful"], found["splits"][1]["num_missing"]) == (False, 1)
 
 
+def test_wrong_root_is_said_once_whatever_splits_there_are(tmp_path: Path) -> None:
+    for name in ("toy", "mafw"):
+        text = run("verify", name, tmp_path, status=1)
+        assert len(text.splitlines()) == 1
+        assert "not faithful nothing of it can be read: " in text
+        assert str(tmp_path) in text
+    assert len(json.loads(run("verify", "mafw", tmp_path, "--json", status=1))["splits"]) == 10
+
+
 def test_fake_is_written_once_and_verify_says_what_it_is(tmp_path: Path) -> None:
     assert "11 files" in run("fake", "toy", tmp_path / "fake")
     assert "generated" in run("verify", "toy", tmp_path / "fake", status=1)

@@ -161,10 +161,15 @@ def read_split(
     benchmark: Benchmark, split: str, *, root: Path, store: Store
 ) -> tuple[list[LabeledClip], list[Skipped]]:
     """The samples of one split that the store has, and what of it could not be used."""
-    samples, skipped = labelled_clips(benchmark.read(root, split), store)
+    release = benchmark.read(root, split)
+    samples, skipped = labelled_clips(release, store, root=root)
     if not samples:
-        why = f"; the first because {skipped[0].reason}" if skipped else ""
-        raise MienError(f"no clip of {benchmark.name}'s split {split!r} is in the store: {len(skipped)} skipped{why}")
+        lost = skipped[len(release.skipped) :]  # after what the release itself leaves out
+        why = f"; the first, {lost[0].what}, because {lost[0].reason}" if lost else "; none of them can be used at all"
+        raise MienError(
+            f"no clip of {benchmark.name}'s split {split!r} is in {store.path}, of {len(skipped)}{why}; is it the "
+            f"store of this release ({root})?"
+        )
     return samples, skipped
 
 
