@@ -68,6 +68,12 @@ def test_verify_exits_with_status_zero_on_a_whole_release_only(tmp_path: Path) -
     assert (found["is_faithful"], found["splits"][1]["num_missing"]) == (False, 1)
 
 
+def test_protocol_that_is_not_there_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    text = run("verify", "toy", tmp_path, "--protocol", "zero_shot", status=1)
+    assert "no protocol 'zero_shot'" in text
+    assert "did you mean 'zeroshot'?" in text
+
+
 def test_wrong_root_is_said_once_whatever_splits_there_are(tmp_path: Path) -> None:
     for name in ("toy", "mafw"):
         text = run("verify", name, tmp_path, status=1)

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mien.config import Config, load_config
+from mien.errors import did_you_mean
 from mien.eval.probe import ProbeConfig
 from mien.eval.smoothing import Smoothing
 from mien.types import MienError
@@ -190,7 +191,8 @@ def load_protocol(benchmark: str, name: str) -> Protocol:
     """The protocol of that name shipped for a benchmark."""
     path = PROTOCOLS / benchmark / f"{name}.yaml"
     if not path.is_file():
-        raise MienError(f"{benchmark} has no protocol {name!r}; it has {', '.join(protocol_names(benchmark))}")
+        names = protocol_names(benchmark)
+        raise MienError(f"{benchmark} has no protocol {name!r}; it has {', '.join(names)}{did_you_mean(name, names)}")
     return load_config(Protocol, path)
 
 
