@@ -1,4 +1,4 @@
-"""Captions of a benchmark's split: where its labels and pictures meet the writer of captions, or a captioner.
+"""Captions and the pictures they are of: a benchmark's split gets its captions, a file of captions finds its pictures.
 
 A record's `image` is the sample's name in a store made of the release (`Sample.video`), by which they are joined.
 """
@@ -13,6 +13,7 @@ from mien.captions.captioner import Captioner
 from mien.captions.lexicon import FACE_EMOTIONS
 from mien.captions.record import CaptionRecord, read_captions, write_captions
 from mien.captions.writer import write_caption
+from mien.data.store import SETTINGS_FILE, Store
 from mien.eval.benchmarks import Benchmark
 from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.release import Release, Sample
@@ -76,6 +77,28 @@ def caption_pictures(
             write_captions(out, captions)
         on_picture(number, len(samples))
     return captions, skipped
+
+
+def missing_pictures(records: Sequence[CaptionRecord], root: Path) -> list[Skipped]:
+    """The images of the records that are not in `root`: once each, in the records' order.
+
+    root: a store, whose videos the images must be; or a folder of pictures, of which an image may be named with or
+    without suffix, and may end in `~` and a person, who is no part of the file's name.
+    """
+    if not root.is_dir():
+        raise MienError(f"no folder at {root}; name a store, or the root of the pictures")
+    names = set(Store(root).videos) if (root / SETTINGS_FILE).is_file() else _files_in(root)
+    images = dict.fromkeys(record.image for record in records)
+    return [
+        Skipped(what=image, reason=f"it is not in {root}")
+        for image in images
+        if image not in names and image.rpartition("~")[0] not in names
+    ]
+
+
+def _files_in(root: Path) -> set[str]:
+    files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    return {name for file in files for name in (file.as_posix(), file.with_suffix("").as_posix())}
 
 
 def votes_of(benchmark: Benchmark, sample: Sample) -> dict[str, float]:

@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from PIL import Image, UnidentifiedImageError
@@ -36,6 +36,7 @@ MAX_NEW_TOKENS = 600  # a caption of EmoCap100K has some 267 words
 TEMPERATURE = 0.7
 
 
+@runtime_checkable
 class ImageTextToText(Protocol):
     """What is asked of a pipeline of transformers."""
 
