@@ -49,7 +49,7 @@ def list_(as_json: JsonOption = False) -> None:
         table.add_column("fitted and scored on")
         for each in benchmarks:
             protocol = each.protocol()
-            splits = dict.fromkeys((*protocol.fit_splits, *protocol.report))
+            splits = dict.fromkeys((*protocol.fit_splits, *protocol.report_splits))
             told = (f"{split} {each.expected[split]:,}" if split in each.expected else split for split in splits)
             table.add_row(each.name, escape(each.title), ", ".join(told))
         output.print(table)

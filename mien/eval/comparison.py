@@ -27,8 +27,8 @@ LOWER_IS_BETTER = ("mse", *RANKS)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """A score, its interval or its deviation over few-shot draws where it has one, and whether the best published score
-    lies outside of the interval; None where that cannot be told."""
+    """A score, its interval or its deviation over few-shot draws or folds where it has one, and whether the best
+    published score lies outside of the interval; None where that cannot be told."""
 
     value: float
     low: float | None = None
@@ -89,7 +89,9 @@ def load_results(paths: Iterable[Path]) -> list[tuple[str, EvalResult]]:
     """
     paths = list(paths)
     if missing := [path for path in paths if not path.exists()]:
-        raise MienError(f"there is no {missing[0]}; name a result that `mien evaluate --out` wrote, or a folder of them")
+        raise MienError(
+            f"there is no {missing[0]}; name a result that `mien evaluate --out` wrote, or a folder of them"
+        )
     files = [file for path in paths for file in (_results_in(path) if path.is_dir() else [path])]
     if not files:
         raise MienError("no results to make a table of; `mien evaluate … --out FOLDER/NAME.json` writes one")
@@ -186,7 +188,8 @@ def _row(
 def _cell(task: TaskResult, column: Column, value: float, *, has_interval: bool) -> Cell:
     scale = 100 if column.is_percent else 1
     interval = task.intervals.get(column.metric) if has_interval else None
-    deviation = task.few_shot.deviation[column.metric] if has_interval and task.few_shot else None
+    runs = task.few_shot or task.folds
+    deviation = runs.deviation[column.metric] if has_interval and runs else None
     if deviation is not None:
         return Cell(value=scale * value, deviation=scale * deviation)
     if interval is None:
@@ -219,6 +222,17 @@ def _marked(row: Row, published: Sequence[Row]) -> Row:
     return Row(kind=row.kind, name=row.name, split=row.split, cells=cells)
 
 
+def _folds(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
+    """Each run's scores by fold, of each task's metrics."""
+    return [
+        f"{name} {task.name} {metric} {' '.join('–' if value is None else f'{value:.4f}' for value in values)}"
+        for name, result in runs
+        for task in result.tasks
+        if task.folds is not None
+        for metric, values in task.folds.metrics.items()
+    ]
+
+
 def _drawn(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
     """What the runs' intervals were drawn of, each once."""
     found = [
@@ -239,8 +253,10 @@ def _choices(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
 def _legend(ours: Sequence[Row], runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
     cells = [cell for row in ours for cell in row.cells.values()]
     legend = [f"[low, high]: 95 % bootstrap interval over {drawn}" for drawn in _drawn(runs)]
-    if any(cell.deviation is not None for cell in cells):
+    if any(task.few_shot for _, result in runs for task in result.tasks):
         legend.append("±: standard deviation over the seeds of few-shot draws")
+    if any(task.folds for _, result in runs for task in result.tasks):
+        legend.append("mean over the folds, ± their standard deviation; the folds: " + "; ".join(_folds(runs)))
     if any(cell.is_apart for cell in cells):
         legend.append("* the best published figure lies outside this interval; its own uncertainty is not known")
     return legend

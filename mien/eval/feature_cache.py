@@ -82,6 +82,20 @@ class FeatureCache:
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownFeatures:
+    """Features that are in memory already, of clips that several splits share."""
+
+    rows: Mapping[Clip, Float32[np.ndarray, "e"]]
+
+    def load(self, clips: Sequence[Clip]) -> Float32[np.ndarray, "n e"] | None:
+        """The features of `clips`, in their order; None if there are not those of each."""
+        return np.stack([self.rows[clip] for clip in clips]) if all(clip in self.rows for clip in clips) else None
+
+    def save(self, clips: Sequence[Clip], x: Float32[np.ndarray, "n e"]) -> None:
+        """Nothing: what is known is on the disk as it was made, of all the clips together."""
+
+
 @cache
 def source_digest(package: Path) -> str:
     """Fingerprint of the source files, and of their names, that `SOURCES` tells."""

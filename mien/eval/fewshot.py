@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Int
 
-from mien.eval.label_scores import Scored, number_or_none, score_classes, value_of
+from mien.eval.label_scores import Scored, deviation_of, mean_of, number_or_none, score_classes, value_of
 from mien.eval.probe import fit_probe
 from mien.eval.protocol import ClassNames, FewShot, Task
 from mien.eval.results import FewShotResult, TaskResult
@@ -37,7 +37,7 @@ def run_few_shot(task: Task, few_shot: FewShot, *, classes: ClassNames, train: F
         num_fitted=int(drawn[0].sum()),
         short_classes={n: int(a) for n, a in zip(names, available, strict=True) if a < few_shot.shots},
         metrics=metrics,
-        deviation={name: _deviation(values) for name, values in metrics.items()},
+        deviation={name: deviation_of(values) for name, values in metrics.items()},
     )
     macro = {name: score for name, score in runs[0].items() if isinstance(score, MacroScore)}
     return TaskResult(
@@ -45,7 +45,7 @@ def run_few_shot(task: Task, few_shot: FewShot, *, classes: ClassNames, train: F
         probe=task.probe.model_dump(mode="json"),
         classes=names,
         support=tuple(np.bincount(truth, minlength=len(names)).tolist()),
-        metrics={name: _mean(values) for name, values in metrics.items()},
+        metrics={name: mean_of(values) for name, values in metrics.items()},
         majority={name: value_of(score) for name, score in score_classes(truth, prior).items()},
         per_class={name: _mean_per_class([run[name] for run in runs]) for name in macro},
         num_left_out={name: score.num_left_out for name, score in macro.items()},
@@ -69,16 +69,6 @@ def _scored(task: Task, names: tuple[str, ...], *, train: Features, test: Featur
     return score_classes(test.category, head.probabilities(test.x))
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
-
-
-def _deviation(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.std(known, ddof=1)) if len(known) == len(values) else None
-
-
 def _mean_per_class(runs: Sequence[MacroScore | float]) -> tuple[float | None, ...]:
     rows = [run.per_class for run in runs if isinstance(run, MacroScore)]
-    return tuple(_mean([number_or_none(value) for value in column]) for column in zip(*rows, strict=True))
+    return tuple(mean_of([number_or_none(value) for value in column]) for column in zip(*rows, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -52,3 +53,15 @@ def value_of(score: MacroScore | float) -> float | None:
 def number_or_none(value: float) -> float | None:
     """None in place of NaN, which JSON does not have."""
     return None if math.isnan(value) else value
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """The mean of a score over runs; None where one of them does not have it."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def deviation_of(values: Sequence[float | None]) -> float | None:
+    """The standard deviation of a score over runs, of a sample of them; None where one of them does not have it."""
+    known = [value for value in values if value is not None]
+    return float(np.std(known, ddof=1)) if len(known) == len(values) else None

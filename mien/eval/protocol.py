@@ -133,6 +133,9 @@ class Protocol(Config):
     source: str
     """Where the choices come from."""
     train_split: str | None = None
+    folds: int = Field(1, ge=1)
+    """Where more than one, it is run with splits that end with 1, as told here, then with 2 and so on in place of it,
+    and the result is the mean."""
     report: tuple[str, ...] = Field(min_length=1)
     """The splits that results are given for; the first unless another is asked for."""
     features: Literal["video", "frame"] = "video"
@@ -165,10 +168,42 @@ class Protocol(Config):
         """Whether the model itself is trained, for each task anew."""
         return any(task.probe.kind == "finetune" for task in self.tasks)
 
+    @model_validator(mode="after")
+    def _has_splits_of_fold_one(self) -> Protocol:
+        others = [name for name in (*self.fit_splits[:1], *self.report) if not name.endswith("1")]
+        if self.folds > 1 and (others or len(self.report) > 1 or self.validation_splits or self.is_fine_tuned):
+            raise ValueError(
+                f"protocol {self.name!r} has {self.folds} folds: its train_split and the one split of report end with "
+                "1, and nothing is chosen on a split or fine-tuned"
+            )
+        return self
+
+    def of_fold(self, fold: int) -> Protocol:
+        """The protocol of one fold, counted from 1."""
+        train = None if self.train_split is None else f"{self.train_split[:-1]}{fold}"
+        (report,) = self.report
+        return self.model_copy(update={"train_split": train, "report": (f"{report[:-1]}{fold}",), "folds": 1})
+
+    @property
+    def every_fold(self) -> tuple[Protocol, ...]:
+        """The protocols of the folds; of a protocol without folds, itself."""
+        return (self,) if self.folds == 1 else tuple(self.of_fold(fold) for fold in range(1, self.folds + 1))
+
+    @property
+    def report_splits(self) -> tuple[str, ...]:
+        """`report` of every fold."""
+        return tuple(name for each in self.every_fold for name in each.report)
+
     @property
     def fit_splits(self) -> tuple[str, ...]:
-        """The training split, if there is one."""
-        return () if self.train_split is None else (self.train_split,)
+        """The training split, if there is one, of every fold."""
+        return tuple(each.train_split for each in self.every_fold if each.train_split is not None)
+
+    def splits(self, split: str | None = None) -> tuple[str, ...]:
+        """All that a run on `split` reads; by default on the first of `report`, of every fold."""
+        folds = [each for each in self.every_fold if split in (None, each.report[0])] or [self.every_fold[0]]
+        read = [(*each.fit_splits, *each.validation_splits, split or each.report[0]) for each in folds]
+        return tuple(dict.fromkeys(name for names in read for name in names))
 
     @property
     def validation_splits(self) -> tuple[str, ...]:

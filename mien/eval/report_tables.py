@@ -107,7 +107,8 @@ def _task_rows(task: TaskResult, runs: Runs, *, width: int) -> str:
 
 
 def _spread(task: TaskResult, metric: str) -> str:
-    deviation = task.few_shot.deviation[metric] if task.few_shot else None
+    runs = task.few_shot or task.folds
+    deviation = runs.deviation[metric] if runs else None
     return "" if deviation is None else f' <span class="soft">± {deviation:.3f}</span>'
 
 
@@ -117,12 +118,17 @@ def _how(task: TaskResult) -> str:
         told = task.retrieval
         return f"retrieval among {told.num_clips:,} clips with {told.num_texts:,} different texts; majority is chance"
     if task.probe["kind"] == "zeroshot":
-        return "zero-shot, prompts " + ", ".join(f"“{template}”" for template in task.probe["templates"])
+        prompts = ", ".join(f"“{template}”" for template in task.probe["templates"])
+        return f"zero-shot, prompts {prompts}{_folds(task)}"
     kind = str(task.probe["kind"]).replace("_", "-")
     parts = [f"{kind} probe", *(f"{key} {value}" for key, value in task.probe.items() if key != "kind")]
     if task.few_shot is not None:
         parts.append(f"{task.few_shot.shots} samples a class, mean ± deviation of {len(task.few_shot.seeds)} draws")
-    return ", ".join(parts)
+    return ", ".join(parts) + _folds(task)
+
+
+def _folds(task: TaskResult) -> str:
+    return "" if task.folds is None else f", mean ± deviation of {len(task.folds.splits)} folds"
 
 
 def _combined_rows(runs: Runs) -> str:

@@ -15,10 +15,11 @@ from mien.data.store import Store
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import labelled_clips
-from mien.eval.feature_cache import FeatureCache
+from mien.eval.feature_cache import FeatureCache, KnownFeatures
 from mien.eval.features import Embed, extract_features, features_of
 from mien.eval.fewshot import run_few_shot
 from mien.eval.finetune import Finetune
+from mien.eval.folds import mean_over_folds
 from mien.eval.probe import Retrieval
 from mien.eval.protocol import Protocol
 from mien.eval.results import EvalResult, SkippedSample, hardware, versions
@@ -49,7 +50,7 @@ def evaluate(
     reading: Mapping[str, Any] | None = None,
     out: Path | None = None,
     heads: Path | None = None,
-    cache: FeatureCache | None = None,
+    cache: FeatureCache | KnownFeatures | None = None,
     fine_tune: FineTune | None = None,
 ) -> EvalResult:
     """Fit the protocol's probes on the training split's features, and score them on `split`, the protocol's by default.
@@ -63,6 +64,10 @@ def evaluate(
     looked for before they are computed, and kept. fine_tune: what trains the model for fine-tuned tasks.
     """
     scored = benchmark.protocol(protocol) if isinstance(protocol, str) else protocol
+    if scored.folds > 1:
+        settings = {"root": root, "store": store, "embed": embed, "make_loader": make_loader, "model_id": model_id}
+        settings |= {"weights_hash": weights_hash, "seed": seed, "text": text, "reading": reading}
+        return _evaluate_folds(benchmark, scored, split=split, out=out, heads=heads, cache=cache, **settings)
     split = split or scored.report[0]
     if split not in benchmark.splits:
         raise MienError(f"{benchmark.name} has no split {split!r}; it has {', '.join(benchmark.splits)}")
@@ -149,6 +154,45 @@ def evaluate(
     return record
 
 
+def _evaluate_folds(
+    benchmark: Benchmark,
+    protocol: Protocol,
+    *,
+    split: str | None,
+    out: Path | None,
+    heads: Path | None,
+    cache: FeatureCache | KnownFeatures | None,
+    **settings: Any,
+) -> EvalResult:
+    """The mean over the protocol's folds, each clip embedded once; or the one fold that is scored on `split`."""
+    folds = protocol.every_fold
+    if split is not None:
+        alone = next((each for each in folds if split in each.report), folds[0])
+        return evaluate(
+            benchmark, protocol=alone, split=split, out=out, heads=heads, cache=cache, fine_tune=None, **settings
+        )
+    each_split = [
+        read_split(benchmark, name, root=settings["root"], store=settings["store"])[0] for name in protocol.splits()
+    ]
+    samples = list({sample.clip: sample for samples in each_split for sample in samples}.values())
+    features = embed_samples(samples, embed=settings["embed"], make_loader=settings["make_loader"], cache=cache)
+    known = KnownFeatures({sample.clip: x for sample, x in zip(samples, features.x, strict=True)})
+    results = [
+        evaluate(
+            benchmark,
+            protocol=each,
+            heads=None if heads is None else heads / each.report[0],
+            cache=known,
+            **settings,
+        )
+        for each in folds
+    ]
+    record = mean_over_folds(results, protocol=protocol)
+    if out is not None:
+        record.save(out)
+    return record
+
+
 def _require_apart(name: str, *, benchmark: Benchmark, split: str) -> None:
     """Probes may be chosen on split `name` if there is such a one, and it is not the one they are scored on."""
     if name not in benchmark.splits:
@@ -174,7 +218,11 @@ def read_split(
 
 
 def embed_samples(
-    samples: Sequence[LabeledClip], *, embed: Embed, make_loader: MakeLoader, cache: FeatureCache | None = None
+    samples: Sequence[LabeledClip],
+    *,
+    embed: Embed,
+    make_loader: MakeLoader,
+    cache: FeatureCache | KnownFeatures | None = None,
 ) -> Features:
     """The features and labels of samples, the features from the cache if it has them."""
     clips = [sample.clip for sample in samples]

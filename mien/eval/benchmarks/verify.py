@@ -103,7 +103,7 @@ def verify(benchmark: Benchmark, root: Path, *, protocol: str = "paper") -> Veri
 
 
 def _verify_split(benchmark: Benchmark, root: Path, split: str, *, protocol: Protocol) -> SplitReport:
-    needed, expected = split in (*protocol.fit_splits, *protocol.report), benchmark.expected.get(split)
+    needed, expected = split in (*protocol.fit_splits, *protocol.report_splits), benchmark.expected.get(split)
     try:
         release = benchmark.read(root, split)
     except MienError as error:
