@@ -31,7 +31,6 @@ from mien.terminal import (
     show_prepared,
     show_skipped,
 )
-from mien.whole_file import require_writable
 
 app = typer.Typer(
     help="Learn emotion representations from video with subtitles, prove them, and use them.",
@@ -348,6 +347,8 @@ def evaluate(
             show(compare(load_results(table)), form="json" if as_json else format_)
             return
         name, root = require(benchmark=benchmark), require(root=root)
+        from mien.whole_file import require_writable
+
         for place in (out, save_heads):
             if place is not None:
                 require_writable(place)
@@ -458,6 +459,7 @@ def embed(
     """
     with errors():
         from mien.inference import Mien, write_moments
+        from mien.whole_file import require_writable
 
         require_writable(out)
         loaded = Mien.from_pretrained(model, precision=precision)

@@ -6,7 +6,7 @@ folder that `stage` lays out: a link a video, and the release's own boxes as a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -127,21 +127,25 @@ def labelled_clips(
     Why a video is not in the store is what its preparation says; or, with the release's `root`, that its file is
     missing.
     """
-    clips, skipped = list[LabeledClip](), list(release.skipped)
-    lost = {each.what: each.reason for each in store.skipped()}
-    lost |= {each.what: each.reason for each in release.missing(root)} if root is not None else {}
+    clips, lost = list[LabeledClip](), list[tuple[Sample, str]]()
     for sample in release.samples:
         try:
             end_s = _duration_s(store, sample.video) if sample.end_s is None else sample.end_s
             clip = store.clip(sample.video, start_s=sample.start_s, end_s=end_s, text=sample.text, id=sample.id)
         except MienError as error:
-            reason = str(error)
-            if not store.folder(sample.video).is_dir():
-                reason = lost.get(sample.id) or lost.get(sample.video) or reason
-            skipped.append(Skipped(what=sample.id, reason=reason))
+            lost.append((sample, str(error)))
             continue
         clips.append(LabeledClip(clip=clip, labels=sample.labels, group=sample.group, attributes=sample.attributes))
-    return clips, skipped
+    return clips, [*release.skipped, *_why(release, store, lost, root=root)]
+
+
+def _why(release: Release, store: Store, lost: Sequence[tuple[Sample, str]], *, root: Path | None) -> Iterator[Skipped]:
+    """Each lost sample, and what is known of it beyond what the store says when it is asked for."""
+    missing = {each.what: each.reason for each in release.missing(root)} if lost and root is not None else {}
+    told = {each.what: each.reason for each in store.skipped()} if lost else {}
+    for sample, said in lost:
+        known = None if store.folder(sample.video).is_dir() else missing.get(sample.id) or told.get(sample.video)
+        yield Skipped(what=sample.id, reason=known or said)
 
 
 def _duration_s(store: Store, video: str) -> float:
