@@ -79,3 +79,26 @@ def test_caption_is_found_after_other_braces_and_other_keys_are_dropped() -> Non
 def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MienError, match="is no folder of a transformers model"):
         Captioner.load(tmp_path)
+
+
+@pytest.mark.slow
+def test_real_model_of_random_weights_loads_is_asked_and_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiny_transformers import save_image_text_to_text
+
+    monkeypatch.setattr("mien.captions.captioner.MAX_NEW_TOKENS", 20)
+    captioner = Captioner.load(save_image_text_to_text(tmp_path / "tiny"))
+    with pytest.raises(MienError, match=r"tiny gave no caption of a in 3 tries; of the last, the answer '.+' holds no"):
+        captioner.caption(PICTURE, image="a")
+
+
+@pytest.mark.slow
+def test_model_that_takes_no_instructions_or_no_pictures_is_refused(tmp_path: Path) -> None:
+    from tiny_transformers import save_classifier, save_image_text_to_text
+
+    with pytest.raises(MienError, match="has no chat template"):
+        Captioner.load(save_image_text_to_text(tmp_path / "tiny", chat_template=False))
+    words = save_classifier(tmp_path / "words", kind="SequenceClassification", labels=["a", "b"])
+    with pytest.raises(MienError, match="is no image-text-to-text model"):
+        Captioner.load(words)

@@ -35,7 +35,7 @@ def test_captions_are_counted() -> None:
     assert found.local_sentences == 0.25
     assert found.words["global"] == PartLength(least=1, mean=2.5, most=3)
     assert found.words["local"] == PartLength(least=0, mean=1.0, most=4)
-    assert found.words["whole"] == PartLength(least=3, mean=6.0, most=9)
+    assert found.words["whole"] == PartLength(least=3, mean=6.25, most=9)
 
 
 def test_captions_that_differ_in_case_marks_or_order_only_are_near_duplicates() -> None:
