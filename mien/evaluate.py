@@ -11,6 +11,7 @@ from mien.eval.benchmarks import Benchmark, load_benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import Release, stage
 from mien.eval.feature_cache import FeatureCache
+from mien.eval.features import Embed
 from mien.eval.finetune import Finetune
 from mien.eval.protocol import Protocol
 from mien.eval.results import EvalResult
@@ -21,7 +22,7 @@ from mien.inference import Mien
 from mien.prepare import Engine, PrepareSettings, prepare
 from mien.train.epochs import OnEpoch, say_nothing
 from mien.train.finetune import Finetuning
-from mien.types import MienError
+from mien.types import Clip, MienError
 
 OnVideo = Callable[[int, int], None]
 
@@ -64,17 +65,20 @@ def evaluate_model(
         "weights": weights,
         "config": loaded.config.model_dump(mode="json"),
         "features": chosen.features,
+        "mean_of_frames": chosen.mean_of_frames,
         "device": loaded.device,
     }
     reading = loaded.config.clip.model_dump(mode="json")
     if chosen.is_fine_tuned:  # each task's record has the frames that its model reads
         del reading["num_frames"]
+    if chosen.mean_of_frames is not None:
+        reading["num_frames"] = chosen.mean_of_frames
     return evaluate(
         scored,
         root=root,
         store=opened,
-        embed=loaded.embed_batch if chosen.features == "video" else loaded.embed_first_frames,
-        make_loader=lambda clips: loaded.loader(opened, clips),
+        embed=_embedder(loaded, chosen),
+        make_loader=lambda clips: loaded.loader(opened, clips, midpoints=_midpoints(chosen, clips)),
         model_id=model,
         weights_hash=weights,
         protocol=chosen,
@@ -95,6 +99,19 @@ def evaluate_model(
             on_epoch=on_epoch,
         ),
     )
+
+
+def _embedder(model: Mien, protocol: Protocol) -> Embed:
+    if protocol.features == "video":
+        return model.embed_batch
+    return model.embed_first_frames if protocol.mean_of_frames is None else model.embed_mean_of_frames
+
+
+def _midpoints(protocol: Protocol, clips: Sequence[Clip]) -> int | None:
+    """The frames to read of each clip; one of pictures, whose mean is the same."""
+    if protocol.mean_of_frames is None or any(clip.num_frames > 1 for clip in clips):
+        return protocol.mean_of_frames
+    return 1
 
 
 def _with_settings(protocol: Protocol, overrides: Sequence[str]) -> Protocol:

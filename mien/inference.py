@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, reduce
 from jaxtyping import Float, Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
@@ -25,6 +25,7 @@ from mien.data.loader import load_in_order
 from mien.data.store import Store
 from mien.hub import ModelFolder, load_model, save_model
 from mien.media.boxes import coverage
+from mien.media.sampling import evenly, segment_midpoints
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.models.int8 import Int8Linear, use_int8
 from mien.models.video_clip import VideoClip
@@ -154,6 +155,16 @@ class Mien:
         return embed_clips(self.model, batch.to(self.device), config=self.config, features="frame")
 
     @torch.inference_mode()
+    def embed_mean_of_frames(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
+        """The mean of the frame encoder's embeddings of a clip's frames, as Exp-CLIP's protocol has it."""
+        moved = batch.to(self.device)
+        height, width = moved.frames.shape[-2:]
+        covered = coverage(moved.boxes, height=height, width=width, patch=self.config.architecture.vision.patch_size)
+        pixels = rearrange(self.config.preprocess.normalize(moved.frames), "b t c h w -> (b t) c h w")
+        frames = self.model.encode_frames(pixels, rearrange(covered, "b t gh gw -> (b t) gh gw"))
+        return reduce(frames, "(b t) e -> b e", "mean", b=len(moved.ids))
+
+    @torch.inference_mode()
     def label_scores(
         self, embeddings: Float[Tensor, "n e"], labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES
     ) -> Float[Tensor, "n c"]:
@@ -244,14 +255,21 @@ class Mien:
             for clip, embedding in zip(itertools.islice(rest, len(embeddings)), embeddings, strict=True):
                 yield Moment(video=clip.video, start_s=clip.start_s, end_s=clip.end_s, embedding=embedding, scores={})
 
-    def loader(self, store: Store, clips: Sequence[Clip], *, workers: int = 0) -> Iterable[ClipBatch]:
-        """The clips in order, as this model wants them."""
+    def loader(
+        self, store: Store, clips: Sequence[Clip], *, workers: int = 0, midpoints: int | None = None
+    ) -> Iterable[ClipBatch]:
+        """The clips in order, as this model wants them; or `midpoints` frames of each, of as many equal segments."""
         collate_batch = functools.partial(
             collate,
             tokenizer=self.tokenizer or Tokenizer.clip(),
             context_length=self.config.architecture.text.context_length,
         )
-        dataset = ClipDataset(store, clips, settings=self.config.clip, preprocess=self.config.preprocess)
+        settings, sample_frames = self.config.clip, evenly
+        if midpoints is not None:
+            settings, sample_frames = settings.model_copy(update={"num_frames": midpoints}), segment_midpoints
+        dataset = ClipDataset(
+            store, clips, settings=settings, preprocess=self.config.preprocess, sample_frames=sample_frames
+        )
         return load_in_order(dataset, collate=collate_batch, batch_size=32, workers=workers)
 
     def _need_tokenizer(self) -> Tokenizer:

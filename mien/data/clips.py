@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 from mien.config import Config
 from mien.data.batch_memory import BatchMemory, as_one
 from mien.data.store import Store
-from mien.media.sampling import evenly, random_in_order
+from mien.media.sampling import SampleFrames, evenly, random_in_order
 from mien.media.transforms import Augment, Crop, Preprocess, centre_crop, crop_boxes_with, crop_frame, random_crop
 from mien.text import Tokenizer
 from mien.types import EMOTIONS, BoxTable, Clip, ClipBatch, MienError
@@ -81,7 +81,7 @@ class Sample:
 
 
 class ClipDataset(Dataset[Sample]):
-    """Clips by (epoch, index). With `augment`, frames and crop are random; without, even and central."""
+    """Clips by (epoch, index). Frames and crop are random with `augment`; else `sample_frames`', and central."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class ClipDataset(Dataset[Sample]):
         preprocess: Preprocess,
         augment: Augment | None = None,
         seed: int = 0,
+        sample_frames: SampleFrames = evenly,
     ) -> None:
         self.store = store
         self.clips = clips
@@ -99,6 +100,7 @@ class ClipDataset(Dataset[Sample]):
         self.preprocess = preprocess
         self.augment = augment
         self.seed = seed
+        self.sample_frames = sample_frames
         self._memory = BatchMemory()
         self.subject = settings.subject or store.settings["subject"]
         require_speakers(store, self.subject)
@@ -122,7 +124,7 @@ class ClipDataset(Dataset[Sample]):
         reader = self.store.frames(clip.video)
         info = reader.info
         if self.augment is None:
-            chosen = evenly(clip.num_frames, count=self.settings.num_frames)
+            chosen = self.sample_frames(clip.num_frames, count=self.settings.num_frames)
             crop = centre_crop(height=info.height, width=info.width)
         else:
             chosen = random_in_order(clip.num_frames, count=self.settings.num_frames, rng=rng)

@@ -141,6 +141,9 @@ class Protocol(Config):
     features: Literal["video", "frame"] = "video"
     """What probes are fitted on: the video encoder's features, or the frame encoder's of a clip's first frame: for
     pictures, of which a clip would only repeat the one."""
+    mean_of_frames: int | None = Field(None, ge=1)
+    """With `features: frame`, so many frames instead of the first: those in the middle of as many equal segments of a
+    clip, whatever number the model reads otherwise. Their features are averaged, then normalised."""
     tasks: tuple[Task, ...]
     combined: tuple[Combined, ...] = ()
     """The scores that a benchmark makes of its tasks' metrics."""
@@ -176,6 +179,12 @@ class Protocol(Config):
                 f"protocol {self.name!r} has {self.folds} folds: its train_split and the one split of report end with "
                 "1, and nothing is chosen on a split or fine-tuned"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _averages_frames(self) -> Protocol:
+        if self.mean_of_frames is not None and (self.features != "frame" or self.is_fine_tuned):
+            raise ValueError(f"protocol {self.name!r}: mean_of_frames goes with features: frame, and no fine-tuning")
         return self
 
     def of_fold(self, fold: int) -> Protocol:

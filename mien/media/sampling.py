@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Int
 
 TIME_TOLERANCE_S = 1e-6  # 0.3 * 10 is 3.0000000000000004
+
+SampleFrames = Callable[..., Int[np.ndarray, "_"]]
+"""A policy without chance: `(num_frames, *, count)` → which frames of a clip are read."""
 
 
 def evenly(num_frames: int, *, count: int) -> Int[np.ndarray, "count"]:

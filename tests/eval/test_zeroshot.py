@@ -210,7 +210,7 @@ def test_model_folder_is_scored_on_faces_as_it_classifies_by_the_same_prompts(tm
     assert result.num_used > 0
 
     clips = [s.clip for s in labelled_clips(benchmark.read(tmp_path / "root", "test"), Store(store))[0]]
-    embeddings = torch.cat([model.embed_batch(batch) for batch in model.loader(Store(store), clips)])
+    embeddings = torch.cat([model.embed_first_frames(batch) for batch in model.loader(Store(store), clips)])
     templates = result.task("emotion").probe["templates"]
     scores = model.label_scores(embeddings, benchmark.classes.category, templates=templates)
     confusion = np.array(result.task("emotion").confusion)
