@@ -9,8 +9,12 @@ from pydantic import Field, model_validator
 from mien.config import Config
 from mien.media.transforms import Augment
 
-CHOOSE_BY = {"category": "accuracy", "scores": "macro_map", "vad": "r2"}
-"""The metric by which an epoch is chosen, of each kind of label, unless another is named."""
+CHOOSE_BY = {
+    "category": ("accuracy", "uar", "weighted_f1", "macro_f1", "macro_auc"),
+    "scores": ("macro_map", "top1_hit", "macro_auc"),
+    "vad": ("r2", "mse", "pearson"),
+}
+"""The metrics by which an epoch can be chosen, of each kind of label; the first unless another is named."""
 
 
 class Finetune(Config):
@@ -65,7 +69,13 @@ class Finetune(Config):
             raise ValueError(f"class_weights go with labels: category, not {self.labels}")
         return self
 
+    @model_validator(mode="after")
+    def _chooses_by_a_score_of_its_labels(self) -> Finetune:
+        if self.choose_by is not None and self.choose_by not in CHOOSE_BY[self.labels]:
+            raise ValueError(f"choose_by {self.choose_by!r} is none of {', '.join(CHOOSE_BY[self.labels])}")
+        return self
+
     @property
     def metric(self) -> str:
         """The metric by which the epoch is chosen."""
-        return self.choose_by or CHOOSE_BY[self.labels]
+        return self.choose_by or CHOOSE_BY[self.labels][0]

@@ -283,8 +283,6 @@ class _Task:
         scored = score_head(
             self._head(method), features, labels=self.settings.labels, positive_at=self.job.task.positive_at
         )
-        if self.settings.metric not in scored:
-            raise MienError(f"choose_by: {self.settings.metric!r} is none of {', '.join(scored)}")
         return {name: value for name, score in scored.items() if (value := value_of(score)) is not None}
 
 

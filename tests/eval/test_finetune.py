@@ -12,11 +12,13 @@ from mien.config import validate
 from mien.data.clips import ClipSettings
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
-from mien.eval.finetune import Finetune
+from mien.eval.features import features_of
+from mien.eval.finetune import CHOOSE_BY, Finetune
 from mien.eval.probe import LinearProbe
 from mien.eval.protocol import Protocol, protocol_names
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
+from mien.eval.tuned import score_head
 from mien.hub import ModelFolder
 from mien.inference import Mien
 from mien.media.transforms import Preprocess
@@ -321,6 +323,16 @@ def test_numbers_are_scaled_and_the_scale_is_kept():
     assert (mean.tolist(), deviation.tolist()) == ([2, 5], [1, 1])
     with pytest.raises(MienError, match="have no scores"):
         targets_of(samples_of(1, 3), "scores", positive_at=0.5)
+
+
+def test_epochs_are_chosen_by_the_scores_that_there_are():
+    features = features_of(np.eye(2, dtype=np.float32), samples=samples_of(0, 1))
+    features = replace(features, scores=np.eye(2, dtype=np.float32))
+    for labels, kind in (("category", "multinomial"), ("scores", "one_vs_rest"), ("vad", "ridge")):
+        head = LinearProbe(weight=np.eye(2), bias=np.zeros(2), kind=kind, classes=("a", "b"))
+        assert set(score_head(head, features, labels=labels, positive_at=0.5)) == set(CHOOSE_BY[labels])
+    with pytest.raises(MienError, match="choose_by 'r2' is none of accuracy, uar"):
+        validate(Finetune, {"choose_by": "r2"}, source="here")
 
 
 def test_settings_that_do_not_go_are_refused():
