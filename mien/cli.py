@@ -30,6 +30,7 @@ from mien.terminal import (
     show_moments,
     show_prepared,
     show_skipped,
+    show_tuned,
 )
 
 app = typer.Typer(
@@ -379,6 +380,7 @@ def evaluate(
             show(compare(named), form=format_)
             if format_ == "terminal":
                 show_groups(named)
+            show_tuned(result.tasks)
             show_skipped(result.skipped, used=result.num_used)
             for other in result.protocol["report"]:
                 if other != result.split:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mien.terminal import console, errors, say, show_epoch, show_skipped
+from mien.terminal import console, errors, say, show_epoch, show_skipped, show_tuned
 
 RESULT = "result.json"
 
@@ -60,6 +60,7 @@ def finetune(
             raise typer.Exit(130) from None
         show(compare([(out.name, result)]), form="terminal")
         show_skipped(result.skipped, used=result.num_used)
+        show_tuned(result.tasks)
         for task in result.tasks:
             say(f"model in {out / task.name / 'model'}, its head beside it")
         say(f"result in {out / RESULT}")

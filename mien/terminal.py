@@ -121,6 +121,13 @@ def show_epoch(done: Any) -> None:
     say(f"{done.task}: epoch {done.epoch} of {done.epochs}: loss {done.loss:.3f}{scored}")
 
 
+def show_tuned(tasks: Sequence[Any]) -> None:
+    """Of fine-tuned tasks, which epoch's weights were scored, and why."""
+    for task in tasks:
+        if task.finetune is not None:
+            say(f"{task.name}: {task.finetune.told()}", style="dim")
+
+
 class PrepareBars:
     """A bar over all videos, and what is being done to the one heard of last; shown when there is something to do."""
 

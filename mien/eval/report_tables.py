@@ -120,6 +120,8 @@ def _how(task: TaskResult) -> str:
     if task.probe["kind"] == "zeroshot":
         prompts = ", ".join(f"“{template}”" for template in task.probe["templates"])
         return f"zero-shot, prompts {prompts}{_folds(task)}"
+    if task.finetune is not None:
+        return task.finetune.told()
     kind = str(task.probe["kind"]).replace("_", "-")
     parts = [f"{kind} probe", *(f"{key} {value}" for key, value in task.probe.items() if key != "kind")]
     if task.few_shot is not None:

@@ -83,6 +83,11 @@ class FinetuneResult(Config):
     scores: tuple[float | None, ...] = ()
     """By epoch, on `chosen_on`."""
 
+    def told(self) -> str:
+        """In a few words."""
+        why = f"the best by {self.chosen_by} on {self.chosen_on}" if self.chosen_on else "the last, not chosen"
+        return f"fine-tuned on {self.num_fitted:,} samples, epoch {self.epoch} of {self.epochs}, {why}"
+
 
 class RetrievalResult(Config):
     """Among what a retrieval task searches: its scores depend on how much that is."""

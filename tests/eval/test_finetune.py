@@ -16,6 +16,7 @@ from mien.eval.features import features_of
 from mien.eval.finetune import CHOOSE_BY, Finetune
 from mien.eval.probe import LinearProbe
 from mien.eval.protocol import Protocol, protocol_names
+from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.eval.tuned import score_head
@@ -159,6 +160,8 @@ def test_epoch_that_scores_best_on_validation_is_kept_and_without_it_the_last(st
     last = fine_tuned(store, tmp_path / "last", epochs=4, lr=3e-2).task("emotion").finetune
     assert last is not None
     assert (last.epoch, last.chosen_on, last.chosen_by, last.scores) == (4, None, None, ())
+    assert last.told() == "fine-tuned on 96 samples, epoch 4 of 4, the last, not chosen"
+    assert f"epoch {told.epoch} of 4, the best by accuracy on val" in result_table([("chosen", result)])
 
 
 @pytest.mark.slow
