@@ -195,6 +195,7 @@ def _show_split(split: SplitReport) -> None:
         output.print(f"  {escape(name)} from {e.least:.3g} to {e.greatest:.3g}, mean {e.mean:.3g}", soft_wrap=True)
     _show_groups("left out", split.skipped)
     _show_groups("missing", split.missing)
+    _show_groups("note", split.notes)
     for warning in split.warnings:
         output.print(f"  [yellow]mind[/] {escape(warning)}", soft_wrap=True)
 

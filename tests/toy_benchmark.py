@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample
+from mien.eval.benchmarks.release import WHOLE_PICTURE, Note, Release, Sample
 from mien.eval.protocol import ClassNames
 from mien.types import Labels, MienError, Skipped
 
@@ -30,7 +30,8 @@ def read_toy(root: Path, split: str) -> Release:
         )
         samples.append(Sample(id=file, file=f"pictures/{file}", labels=labels))
     boxes = {sample.video: WHOLE_PICTURE for sample in samples[:1]}
-    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=boxes)
+    notes = tuple(Note(what=s.id, reason=f"{s.id} is drawn") for s in samples[:2])
+    return Release(samples=tuple(samples), skipped=tuple(skipped), boxes=boxes, notes=notes)
 
 
 def write_toy(root: Path) -> None:

@@ -78,9 +78,10 @@ def test_categories_are_those_of_the_words_whatever_their_case_and_blanks(fake: 
 
 
 def test_words_without_a_category_are_counted_and_clips_of_such_words_left_out(fake: Path) -> None:
-    left_out = reasons(read_moviegraphs(fake, "train"))
-    assert "2 clips have it" in left_out["emotion 'groovy'"]
-    assert "none of its emotions" in left_out[f"{MERGED}#3"]
+    release = read_moviegraphs(fake, "train")
+    (groovy,) = [note.reason for note in release.notes if note.what == "emotion 'groovy'"]
+    assert "2 clips have it" in groovy
+    assert "none of its emotions" in reasons(release)[f"{MERGED}#3"]
 
 
 def test_clip_without_emotions_is_left_out(fake: Path) -> None:
@@ -132,7 +133,8 @@ def test_clip_is_cut_where_the_copy_ends_and_left_out_after_that(fake: Path) -> 
 def test_copy_of_another_duration_is_warned_of(root: Path) -> None:
     shutil.copy(root / f"videos/{SHORT}.mp4", root / "videos/One_Flew_tt0073486_1080p.mp4")
     with pytest.warns(UserWarning, match=r"lasts 5\.5 s, the annotated copy 9\.9 s.*offsets\.yaml"):
-        read_moviegraphs(root, "val")
+        release = read_moviegraphs(root, "val")
+    assert "lasts 5.5 s" in {note.what: note.reason for note in release.notes}[VAL]
 
 
 def test_credits_are_left_out_whatever_blanks_end_the_line(fake: Path) -> None:

@@ -118,3 +118,12 @@ def test_fake_refuses_a_folder_with_something_in_it(tmp_path):
 def test_benchmark_without_fake_says_how_to_get_it(tmp_path):
     with pytest.raises(MienError, match="theatre has no fake; mien theatre ROOT"):
         write_fake(load_benchmark("theatre"), tmp_path)
+
+
+def test_notes_are_counted_and_told_and_leave_the_release_faithful(tmp_path: Path) -> None:
+    write_toy(tmp_path)
+    found = verify(TOY, tmp_path)
+    (train, *_) = found.splits
+    assert (train.num_notes, train.num_samples, train.num_skipped) == (2, 3, 1)
+    assert [(note.reason, note.count) for note in train.notes] == [("… is drawn", 2)]
+    assert found.is_faithful

@@ -15,6 +15,7 @@ LIReC; this file has not been tried on the release itself.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,9 +35,9 @@ from mien.eval.benchmarks.moviegraphs_annotations import (
 )
 from mien.eval.benchmarks.moviegraphs_cache import read_clips
 from mien.eval.benchmarks.moviegraphs_fake import write_fake_moviegraphs
-from mien.eval.benchmarks.moviegraphs_films import Film, find_films, warn_of_other_duration
+from mien.eval.benchmarks.moviegraphs_films import Film, find_films, other_duration
 from mien.eval.benchmarks.moviegraphs_pickle import AnnotatedClip
-from mien.eval.benchmarks.release import Release, Sample
+from mien.eval.benchmarks.release import Note, Release, Sample
 from mien.eval.protocol import ClassNames
 from mien.types import Labels, MienError, Skipped
 
@@ -49,7 +50,7 @@ def read_moviegraphs(root: Path, split: str) -> Release:
     """The clips of a split's films that have at least one of the 26 categories, film by film in the pickle's order.
 
     Skipped are clips without emotions, or only with words that are not in the table; credits; and what lies outside
-    the shots or the user's copy of the film. Each word that is not in the table has a line there too.
+    the shots or the user's copy of the film. Noted are words that are not in the table, and copies of other durations.
     """
     _require_release(root)
     splits = read_split(root)
@@ -60,24 +61,26 @@ def read_moviegraphs(root: Path, split: str) -> Release:
     clips_of = defaultdict[str, list[AnnotatedClip]](list)
     for clip in read_clips(root / PICKLE):
         clips_of[clip.film].append(clip)
-    samples, skipped = list[Sample](), list[Skipped]()
+    samples, skipped, notes = list[Sample](), list[Skipped](), list[Note]()
     for film in films:
         if film not in clips_of:
             skipped.append(Skipped(what=film, reason=f"the film is in {SPLIT_FILE}, but has no graphs in {PICKLE}"))
             continue
         shot_ends_s, scenes = read_shot_ends(root, film), read_scenes(root, film)
-        warn_of_other_duration(film, copies[film], annotated_s=shot_ends_s[-1])
+        if (odd := other_duration(film, copies[film], annotated_s=shot_ends_s[-1])) is not None:
+            warnings.warn(odd, stacklevel=2)  # evaluation, which shows no notes, may come out wrong for it
+            notes.append(Note(what=film, reason=odd))
         for clip in clips_of[film]:
             try:
                 samples.append(_sample(clip, copy=copies[film], shot_ends_s=shot_ends_s, scenes=scenes))
             except MienError as error:
                 skipped.append(Skipped(what=_id(clip), reason=str(error)))
     unmapped = Counter(w for film in films for clip in clips_of[film] for w in clip.words if w.lower() not in CLASS_OF)
-    skipped += [
-        Skipped(what=f"emotion {word!r}", reason=f"the table has no category for it; {count} clips have it")
+    notes += [
+        Note(what=f"emotion {word!r}", reason=f"the table has no category for it; {count} clips have it")
         for word, count in unmapped.most_common()
     ]
-    return Release(samples=tuple(samples), skipped=tuple(skipped))
+    return Release(samples=tuple(samples), skipped=tuple(skipped), notes=tuple(notes))
 
 
 def _id(clip: AnnotatedClip) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,18 +67,18 @@ def find_films(root: Path, films: Collection[str], *, known: Collection[str]) ->
     }
 
 
-def warn_of_other_duration(film: str, copy: Film, *, annotated_s: float) -> None:
-    """A Python warning where the copy, but for its offset, is not as long as the one that was annotated."""
+def other_duration(film: str, copy: Film, *, annotated_s: float) -> str | None:
+    """What is to be said where the copy, but for its offset, is not as long as the one that was annotated."""
     if copy.duration_s is None:
-        return
+        return None
     longer_s = copy.duration_s - copy.offset_s - annotated_s
     if abs(longer_s) > DURATION_TOLERANCE_S and not (film in KNOWN_SHORTER and longer_s < 0):
-        warnings.warn(
+        return (
             f"{copy.file} lasts {copy.duration_s:.1f} s, the annotated copy {annotated_s:.1f} s, and the offset is "
             f"{copy.offset_s:g} s: look whether clips of {film} show what they should, and give {OFFSETS_FILE} an "
-            "offset if not",
-            stacklevel=2,
+            "offset if not"
         )
+    return None
 
 
 def _duration_s(path: Path) -> float | None:

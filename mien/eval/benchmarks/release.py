@@ -59,15 +59,24 @@ def leads_out(path: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """Something of a release that its user should look at, though no sample is left out for it."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
     """One split. `boxes` are the release's own, in pixels of the source, by the samples' `video`; what is annotated but
     known to be unusable is `skipped`, with the reason. `packed` is what samples' files hold that lie in an archive or a
-    table instead of in the root, by their `file`."""
+    table instead of in the root, by their `file`. `notes` are what is odd about it, but costs no sample."""
 
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...] = ()
     boxes: Mapping[str, Sequence[SidecarRow]] = field(default_factory=dict)
     packed: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
 
     def missing(self, root: Path) -> tuple[Skipped, ...]:
         """The samples whose file is not there."""

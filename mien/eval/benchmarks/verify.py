@@ -12,7 +12,7 @@ import numpy as np
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fakes import is_fake
-from mien.eval.benchmarks.release import Release, Sample
+from mien.eval.benchmarks.release import Note, Release, Sample
 from mien.eval.protocol import Protocol, Task
 from mien.types import MienError, Skipped
 
@@ -55,6 +55,9 @@ class SplitReport:
     num_videos_with_boxes: int = 0
     skipped: tuple[Group, ...] = ()
     missing: tuple[Group, ...] = ()
+    num_notes: int = 0
+    notes: tuple[Group, ...] = ()
+    """What is odd about the release, but costs no sample, and so is no fault."""
     categories: dict[str, int] = field(default_factory=dict)
     scores: dict[str, int] = field(default_factory=dict)
     """Samples that are positive for each label."""
@@ -122,6 +125,8 @@ def _verify_split(benchmark: Benchmark, root: Path, split: str, *, protocol: Pro
         num_videos_with_boxes=len(videos & release.boxes.keys()),
         skipped=group(release.skipped),
         missing=group(missing),
+        num_notes=len(release.notes),
+        notes=group(release.notes),
         categories=_count_categories(release, benchmark),
         scores=_count_scores(release, benchmark, positive_at=_positive_at(protocol)),
         dimensions=_extents(release, benchmark),
@@ -176,9 +181,9 @@ def _labels_for(task: Task, sample: Sample) -> object | None:
 # ── counting ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def group(skipped: Sequence[Skipped]) -> tuple[Group, ...]:
+def group(skipped: Sequence[Skipped | Note]) -> tuple[Group, ...]:
     """Equal reasons together, the most frequent first."""
-    together: dict[str, list[Skipped]] = {}
+    together: dict[str, list[Skipped | Note]] = {}
     for each in skipped:
         together.setdefault(re.sub(r"\S*\d\S*", "…", each.reason.replace(each.what, "…")), []).append(each)
     groups = [
