@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -167,3 +170,23 @@ def test_rewritten_caption_keeps_source_votes_and_grade() -> None:
 def test_votes_of_which_nothing_can_be_told_are_refused(votes: dict[str, float]) -> None:
     with pytest.raises(MienError, match="no caption can be written of the votes"):
         write_caption(votes, image="a", seed=0)
+
+
+# ── the documentation ────────────────────────────────────────────────────────────────────────────
+
+PAGE = (Path(__file__).parents[2] / "docs/captions.md").read_text(encoding="utf-8")
+
+
+def test_documented_record_is_what_comes_out() -> None:
+    [told] = re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL)
+    record = write_caption({"fear": 6, "surprise": 4}, image="a", seed=0, variant=3, source="labels:ferplus")
+    assert fields_of(record) == json.loads(told)
+
+
+def test_documented_examples_are_what_comes_out() -> None:
+    rows = re.findall(r"^\| ((?:[a-z]+ \d+(?:, )?)+) \| (\d) \| (.*) \| (.*) \|$", PAGE, flags=re.MULTILINE)
+    assert len(rows) == 8
+    for votes, variant, overall, summary in rows:
+        counts = {name: int(count) for name, count in (vote.split() for vote in votes.split(", "))}
+        record = write_caption(counts, image="a", seed=0, variant=int(variant))
+        assert (record.overall, record.summary) == (overall, summary)
