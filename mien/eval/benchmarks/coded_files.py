@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fake_pictures import write_face
-from mien.eval.benchmarks.folds import FOLD_SPLITS, subjects_of
+from mien.eval.benchmarks.folds import FOLD_SPLITS, counts_of_folds, subjects_of
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.protocol import ClassNames
 from mien.media.video import IMAGE_SUFFIXES
@@ -168,8 +168,7 @@ RAVDESS = coded_benchmark(
     ),
     licence="CC BY-NC-SA 4.0",
     how_to_get="https://zenodo.org/records/1188976: Video_Speech_Actor_01.zip to _24.zip, 1,440 videos with sound",
-    expected={f"test{fold}": 300 if fold < 5 else 240 for fold in range(1, 6)}
-    | {f"train{fold}": 1140 if fold < 5 else 1200 for fold in range(1, 6)},
+    expected=counts_of_folds((300, 300, 300, 300, 240)),
 )  # fmt: skip
 CREMA_D = coded_benchmark(
     "crema_d",
@@ -186,7 +185,6 @@ CREMA_D = coded_benchmark(
     how_to_get="https://github.com/CheyneyComputerScience/CREMA-D (with git lfs); 7,442 videos in VideoFlash",
 )  # fmt: skip
 ENTERFACE_CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
-ENTERFACE_TESTED = (267, 270, 270, 240, 240)  # nine people a fold, eight in the last two; subject 23 in one
 ENTERFACE05 = coded_benchmark(
     "enterface05",
     CodedFiles(
@@ -199,6 +197,5 @@ ENTERFACE05 = coded_benchmark(
     ),
     licence="research only",
     how_to_get="https://enterface.net/enterface05/emotion.html; project2_database.zip unpacked",
-    expected={f"test{fold}": count for fold, count in enumerate(ENTERFACE_TESTED, start=1)}
-    | {f"train{fold}": 1_287 - count for fold, count in enumerate(ENTERFACE_TESTED, start=1)},
+    expected=counts_of_folds((267, 270, 270, 240, 240)),  # nine people, eight in the last two; subject 23 in the first
 )

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from mien.eval.benchmarks.base import Benchmark
-from mien.eval.benchmarks.folds import FOLD_SPLITS, NUM_FOLDS, part_and_fold
+from mien.eval.benchmarks.folds import FOLD_SPLITS, NUM_FOLDS, counts_of_folds, part_and_fold
 from mien.eval.benchmarks.release import Release, Sample, whole_pictures
 from mien.eval.protocol import ClassNames
 from mien.media.video import VIDEO_SUFFIXES
@@ -137,12 +137,6 @@ def fold_benchmark(
     )
 
 
-def _expected(total: int, tested: tuple[int, ...]) -> dict[str, int]:
-    """The videos of each split, where each video of the set is tested in one fold."""
-    tests = {f"test{fold}": count for fold, count in enumerate(tested, start=1)}
-    return tests | {f"train{fold}": total - count for fold, count in enumerate(tested, start=1)}
-
-
 MAFW_CLASSES = (
     "anger", "disgust", "fear", "happiness", "neutral", "sadness",
     "surprise", "contempt", "anxiety", "helplessness", "disappointment",
@@ -189,7 +183,7 @@ MAFW = fold_benchmark(
     MAFW_LISTS,
     licence="research only, by agreement; the films belong to their makers",
     how_to_get="https://mafw-database.github.io/MAFW (form)",
-    expected=_expected(9_172, (1_839, 1_837, 1_833, 1_832, 1_831)),
+    expected=counts_of_folds((1_839, 1_837, 1_833, 1_832, 1_831)),
 )
 MAFW_COMPOUND = fold_benchmark(
     "mafw_compound",
@@ -201,5 +195,5 @@ MAFW_COMPOUND = fold_benchmark(
     ),
     licence=MAFW.licence,
     how_to_get=MAFW.how_to_get,
-    expected=_expected(8_996, (1_818, 1_809, 1_798, 1_788, 1_783)),
+    expected=counts_of_folds((1_818, 1_809, 1_798, 1_788, 1_783)),
 )

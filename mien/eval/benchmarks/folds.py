@@ -5,12 +5,21 @@ Nobody is in both splits of a fold: of the subjects in order of their names, eve
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from mien.types import MienError
 
 NUM_FOLDS = 5
 FOLD_SPLITS = tuple(f"{part}{fold}" for fold in range(1, NUM_FOLDS + 1) for part in ("train", "test"))
+
+
+def counts_of_folds(tested: Sequence[int]) -> dict[str, int]:
+    """How many samples each split has, where each of the set is tested in one fold, and trained on in the others.
+
+    2, 3, 1, 1, 1 → test1 2, train1 6, test2 3, train2 5, …
+    """
+    tests = {f"test{fold}": count for fold, count in enumerate(tested, start=1)}
+    return tests | {f"train{fold}": sum(tested) - count for fold, count in enumerate(tested, start=1)}
 
 
 def part_and_fold(split: str, *, title: str) -> tuple[str, int]:
