@@ -109,11 +109,11 @@ def votes_of(benchmark: Benchmark, sample: Sample) -> dict[str, float]:
     named: dict[str, float] = dict(sample.votes)
     if not named and sample.labels.category is not None:
         named = {benchmark.classes.category[sample.labels.category]: 1.0}
-    votes = Counter[str]()
+    votes = dict[str, float]()
     for word, count in named.items():
         if (index := class_of(word, FACE_EMOTIONS)) is not None:
-            votes[FACE_EMOTIONS[index]] += count  # type: ignore[assignment]
-    return dict(votes)
+            votes[FACE_EMOTIONS[index]] = votes.get(FACE_EMOTIONS[index], 0.0) + count
+    return votes
 
 
 def _one_a_video(benchmark: Benchmark, release: Release) -> Sequence[Sample]:

@@ -30,7 +30,7 @@ def write_caption(
     source: str = "labels:votes",
     graded: bool = True,
 ) -> CaptionRecord:
-    """A caption from the votes: the same for equal arguments, another for each `variant`; in some 50 µs.
+    """A caption from the votes: the same for equal arguments, another for each `variant`; in less than 100 µs.
 
     votes: how many judges, or what share of them, named each emotion of FACE_EMOTIONS. graded: whether they are several
     judges'; degrees are told only then. Raises MienError for another emotion, or if there are no votes.
