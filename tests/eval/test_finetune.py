@@ -1,3 +1,4 @@
+import json
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from mien.cli import app
 from mien.config import validate
 from mien.data.clips import ClipSettings
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
+from mien.eval.benchmarks.fakes import write_fake
 from mien.eval.features import features_of
 from mien.eval.finetune import CHOOSE_BY, Finetune
 from mien.eval.probe import LinearProbe
@@ -358,3 +362,27 @@ def test_shipped_protocols_fit_their_benchmarks(name):
     assert (protocol.train_split, protocol.report[0]) == (paper.train_split, paper.report[0])
     assert protocol.is_fine_tuned
     assert all(task.labels == "category" and benchmark.classes.category for task in protocol.tasks)
+
+
+@pytest.mark.slow
+def test_verb_trains_on_a_release_and_writes_model_head_and_result(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fer = load_benchmark("ferplus")
+    write_fake(fer, tmp_path / "fer")
+    base = tiny_mien()
+    base.save_pretrained(tmp_path / "model")
+    options = ["--model", "model", "--root", "fer", "--out", "run"]
+    settings = ["epochs=1", "batch_size=8", "choose_on=val"]
+    ran = CliRunner().invoke(app, ["finetune", "ferplus", *options, *settings])
+    assert ran.exit_code == 0, ran.output
+    result = EvalResult.load(tmp_path / "run" / "result.json")
+    assert result.protocol["name"] == "finetune epochs=1 batch_size=8 choose_on=val"
+    assert "num_frames" not in result.reading
+    head = LinearProbe.load(tmp_path / "run" / "emotion" / "head.safetensors")
+    assert head.classes == fer.classes.category
+    Mien.from_pretrained(tmp_path / "run" / "emotion" / "model", device="cpu")
+    told = json.loads((tmp_path / "run" / "emotion" / "finetune.json").read_text())
+    assert (told["benchmark"], told["epochs"], told["choose_on"]) == ("ferplus", 1, "val")
+    refused = CliRunner().invoke(app, ["finetune", "ferplus", *options, "--protocol", "paper", "epochs=1"])
+    assert refused.exit_code == 1
+    assert "fine-tunes nothing" in refused.output
