@@ -73,7 +73,7 @@ def report(inputs: ReportInputs, out: Path) -> ReportContent:
         chosen = speaking_among_others(_clips(labelled, store, config), store, ATTENTION_CLIPS)
         attention = attention_pictures(model, store, chosen)
     content = ReportContent(
-        title=f"{config.method.kind}: {config.method.model.subject}, β = {config.method.beta:g}",
+        title=f"{config.method.kind}: {config.method.model.subject}, {config.method.objective_in_words}",
         is_generated=labelled.is_generated or any(named.result.is_generated for named in results),
         facts=_facts(config, store),
         settings=dump_yaml(config),
@@ -154,7 +154,7 @@ def _facts(config: RunConfig, store: Store | None) -> tuple[tuple[str, str], ...
         ("image tower", f"{model.vision.layers} layers of {model.vision.width}, patch {model.vision.patch_size} at "
          f"{model.vision.image_size} px, {config.data.clip.num_frames} frames a clip"),
         ("subject, temporal", f"{model.subject}, {model.temporal.kind}"),
-        ("objective", f"SNCE, β {config.method.beta:g}" if config.method.beta else "InfoNCE"),
+        ("objective", config.method.objective_in_words),
         ("training", f"{config.train.steps} steps of {config.train.batch_size} clips, seed {config.seed}"),
     )  # fmt: skip
 

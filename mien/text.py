@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +37,16 @@ class Tokenizer:
         self.eot_id = _special_id(bpe, END_OF_TEXT, source=source)
 
     @classmethod
-    def clip(cls) -> Tokenizer:
-        """CLIP's own: 49,408 tokens, made from the published merges by `scripts/build_clip_tokenizer.py`."""
-        return cls.load(ASSETS / "clip_bpe" / "tokenizer.json")
+    def clip(cls, *, vocab_size: int | None = None) -> Tokenizer:
+        """CLIP's own: 49,408 tokens, made from the published merges by `scripts/build_clip_tokenizer.py`.
+
+        With a smaller `vocab_size`, of its merges only the first, most frequent ones: words take more tokens, and a
+        small text tower need not spend most of its weights on a table. 12,288 keep "angry" whole, and cut "furious".
+        """
+        path = ASSETS / "clip_bpe" / "tokenizer.json"
+        if vocab_size is None:
+            return cls.load(path)
+        return cls(_with_fewer_merges(path, vocab_size=vocab_size), source=f"{path}, {vocab_size} tokens of it")
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
@@ -86,6 +94,29 @@ class Tokenizer:
             raise MienError(f"{context_length = } leaves no room for start and end; it must be at least 2")
         encodings = self._bpe.encode_batch([clean(text) for text in texts], add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+
+def _with_fewer_merges(path: Path, *, vocab_size: int) -> tokenizers.Tokenizer:
+    """CLIP's tokenizer with the merges that a vocabulary of this size has room for, the two marks at its end."""
+    described = json.loads(path.read_text(encoding="utf-8"))
+    model = described["model"]
+    symbols = len(model["vocab"]) - len(model["merges"]) - 2
+    most = len(model["vocab"])
+    if not symbols + 2 < vocab_size <= most:
+        raise MienError(
+            f"a vocabulary of {vocab_size} tokens cannot be cut from CLIP's: choose {symbols + 3} to {most}"
+        )
+    model["merges"] = model["merges"][: vocab_size - symbols - 2]
+    words = sorted(model["vocab"], key=model["vocab"].__getitem__)
+    kept = [*words[: vocab_size - 2], START_OF_TEXT, END_OF_TEXT]
+    model["vocab"] = {word: i for i, word in enumerate(kept)}
+    marks = {START_OF_TEXT: vocab_size - 2, END_OF_TEXT: vocab_size - 1}
+    for token in described["added_tokens"]:
+        token["id"] = marks[token["content"]]
+    for place in ("sep", "cls"):
+        word, _ = described["post_processor"][place]
+        described["post_processor"][place] = [word, marks[word]]
+    return tokenizers.Tokenizer.from_str(json.dumps(described))
 
 
 def clean(text: str) -> str:

@@ -6,9 +6,10 @@ displayed (after its rotation flag), `x0 y0 x1 y1`, half-open; images are RGB ui
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, UInt8
@@ -196,6 +197,9 @@ class LabeledClip:
     """The subject's, as annotated: gender, age, …"""
 
 
+AnyBatch = TypeVar("AnyBatch", bound="ClipBatch")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipBatch:
     """What a method is given: B clips of T frames, and what is said in them.
@@ -210,24 +214,32 @@ class ClipBatch:
     sentiment_logits: Float[Tensor, "b 7"]
     ids: tuple[str, ...]
 
-    def to(self, device: str) -> ClipBatch:
-        return ClipBatch(
-            frames=self.frames.to(device, non_blocking=True),
-            boxes=self.boxes.to(device, non_blocking=True),
-            token_ids=self.token_ids.to(device, non_blocking=True),
-            sentiment_logits=self.sentiment_logits.to(device, non_blocking=True),
-            ids=self.ids,
-        )
+    def to(self: AnyBatch, device: str) -> AnyBatch:
+        return self._with(lambda x: x.to(device, non_blocking=True))
 
-    def pin_memory(self) -> ClipBatch:
+    def pin_memory(self: AnyBatch) -> AnyBatch:
         """A copy in memory that a GPU reads by itself; torch's loader calls it."""
-        return ClipBatch(
-            frames=self.frames.pin_memory(),
-            boxes=self.boxes.pin_memory(),
-            token_ids=self.token_ids.pin_memory(),
-            sentiment_logits=self.sentiment_logits.pin_memory(),
-            ids=self.ids,
-        )
+        return self._with(lambda x: x.pin_memory())
+
+    def _with(self: AnyBatch, change: Callable[[Tensor], Tensor]) -> AnyBatch:
+        every: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {name: change(x) for name, x in every.items() if isinstance(x, Tensor)}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaptionBatch(ClipBatch):
+    """B clips (of one frame where they are pictures) and their captions, up to K local sentences each.
+
+    `token_ids` are the global sentences'. All texts are padded to the batch's longest. Of the local ones those count
+    that are `present`. `votes` are the shares of the judges by emotion, in an order that the whole run keeps; a row of
+    zeros where they are not known.
+    """
+
+    summary_ids: Int64[Tensor, "b l"]
+    local_ids: Int64[Tensor, "b s l"]
+    present: Bool[Tensor, "b s"]
+    votes: Float[Tensor, "b c"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,7 +277,7 @@ ASSETS = Path(__file__).parent / "assets"
 """Model files shipped with the package; origin and licence of each in NOTICE."""
 
 __all__ = [
-    "ASSETS", "CATEGORIES", "EMOTIONS", "UNKNOWN", "BoxTable", "Caption", "Clip", "ClipBatch", "Detections",
-    "FaceTable", "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput", "UInt8",
-    "VideoInfo", "Word",
+    "ASSETS", "CATEGORIES", "EMOTIONS", "UNKNOWN", "BoxTable", "Caption", "CaptionBatch", "Clip", "ClipBatch",
+    "Detections", "FaceTable", "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput",
+    "UInt8", "VideoInfo", "Word",
 ]  # fmt: skip

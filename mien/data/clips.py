@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 from mien.config import Config
 from mien.data.batch_memory import BatchMemory, as_one
 from mien.data.store import Store
+from mien.media.distort import Distortions
 from mien.media.sampling import SampleFrames, evenly, random_in_order
 from mien.media.transforms import Augment, Crop, Preprocess, centre_crop, crop_boxes_with, crop_frame, random_crop
 from mien.text import Tokenizer
@@ -131,9 +132,12 @@ class ClipDataset(Dataset[Sample]):
             crop = random_crop(self.augment, height=info.height, width=info.width, rng=rng)
         chosen = chosen + clip.start_frame
         self._read_frames(clip, chosen, crop, frames.numpy())
+        boxes = self._read_boxes(clip, chosen, crop)
+        if self.augment is not None and self.augment.distort.changes_anything:
+            boxes = self._distort(self.augment.distort, frames.numpy(), boxes, rng)
         return Sample(
             frames=frames,
-            boxes=self._read_boxes(clip, chosen, crop),
+            boxes=boxes,
             text=clip.text,
             sentiment_logits=np.asarray(clip.sentiment_logits, dtype=np.float32),
             id=clip.id,
@@ -151,6 +155,20 @@ class ClipDataset(Dataset[Sample]):
             own_crop = Crop(left=crop.left * shrunk, top=crop.top * shrunk, side=crop.side * shrunk, flip=crop.flip)
             square = np.ascontiguousarray(crop_frame(picture, own_crop, size=size))  # without it `split` is slow
             cv2.split(square, list(planes))  # five times as fast as `transpose`
+
+    def _distort(
+        self,
+        distortions: Distortions,
+        frames: UInt8[np.ndarray, "t 3 h w"],
+        boxes: list[Float[Tensor, "_ 4"]],
+        rng: np.random.Generator,
+    ) -> list[Float[Tensor, "_ 4"]]:
+        """The boxes in the distorted pictures, which take the place of `frames`."""
+        size = self.preprocess.image_size
+        distortion = distortions.draw(rng, size=size)
+        for number, planes in enumerate(frames):
+            cv2.split(distortion.picture(cv2.merge(list(planes)), number=number), list(planes))
+        return [distortion.boxes(own, size=size) for own in boxes]
 
     def _read_boxes(self, clip: Clip, chosen: Int[np.ndarray, "t"], crop: Crop) -> list[Float[Tensor, "_ 4"]]:
         table, info = self.store.boxes(clip.video), self.store.frames(clip.video).info

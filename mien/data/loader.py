@@ -9,15 +9,19 @@ import itertools
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 from torch.utils.data import DataLoader
 
-from mien.data.clips import ClipDataset, Sample
+from mien.data.captioned import CaptionedDataset
+from mien.data.clips import ClipDataset
 from mien.types import ClipBatch, MienError
 
-Collate = Callable[[Sequence[Sample]], ClipBatch]
+Samples = ClipDataset | CaptionedDataset
+Collate = Callable[[Sequence[Any]], ClipBatch]
+"""A dataset's samples as one batch."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +94,7 @@ def epoch_order(videos: Sequence[str], *, neighbours: int, rng: np.random.Genera
 
 
 def load_for_training(
-    dataset: ClipDataset, plan: BatchPlan, *, collate: Collate, first_step: int, workers: int, pin_memory: bool = False
+    dataset: Samples, plan: BatchPlan, *, collate: Collate, first_step: int, workers: int, pin_memory: bool = False
 ) -> Iterator[ClipBatch]:
     """The batches of `plan` from `first_step` on; workers change speed only.
 
@@ -123,9 +127,7 @@ def _leave_interrupts_to_the_trainer(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def load_in_order(
-    dataset: ClipDataset, *, collate: Collate, batch_size: int = 64, workers: int = 0
-) -> Iterator[ClipBatch]:
+def load_in_order(dataset: Samples, *, collate: Collate, batch_size: int = 64, workers: int = 0) -> Iterator[ClipBatch]:
     """Every clip once, in the order of the dataset: for evaluation."""
     indices = [(0, i) for i in range(len(dataset))]
     batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]

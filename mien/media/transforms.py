@@ -17,12 +17,17 @@ from torch import Tensor
 
 from mien.config import Config
 from mien.media.boxes import crop_boxes, scale_boxes
+from mien.media.distort import Distortions
 
 NORMALIZATION = {
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 """Mean and standard deviation of RGB in [0, 1]."""
+
+
+LUMA = (0.299, 0.587, 0.114)
+"""What red, green and blue give to grey."""
 
 
 class Preprocess(Config):
@@ -34,13 +39,19 @@ class Preprocess(Config):
 
     image_size: int = Field(224, gt=0)
     normalization: Literal["clip", "imagenet"] = "clip"
+    grayscale: bool = False
+    """Colours become the grey of their luma (BT.601), three times: for models that were trained on grey pictures."""
 
     def normalize(self, frames: UInt8[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n 3 h w"]:
         """Raw pixels 0..255 to the model's scale; on whatever device the pixels are."""
         mean, std = (
             torch.tensor(v, device=frames.device).view(3, 1, 1) * 255 for v in NORMALIZATION[self.normalization]
         )
-        return (frames.float() - mean) / std
+        pixels = frames.float()
+        if self.grayscale:
+            luma = torch.tensor(LUMA, device=frames.device).view(3, 1, 1)
+            pixels = (pixels * luma).sum(dim=-3, keepdim=True).expand_as(pixels)
+        return (pixels - mean) / std
 
 
 class Augment(Config):
@@ -50,6 +61,8 @@ class Augment(Config):
     """The crop's side as a share of the short side: 224 of 256 in the paper. One crop per clip."""
     horizontal_flip: bool = False
     """Mirrors half of the clips; not in the paper."""
+    distort: Distortions = Distortions()
+    """Further changes, for small data sets; none by default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

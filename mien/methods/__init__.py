@@ -1,8 +1,27 @@
 """The pre-training methods. The type of a config is the registry: `MethodConfig.build()` makes the method."""
 
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
+
 from mien.methods.base import Method
+from mien.methods.emocapclip import EmoCapClip, EmoCapClipConfig
 from mien.methods.emotionclip import EmotionClip, EmotionClipConfig
 
-MethodConfig = EmotionClipConfig  # with a second method: Annotated[A | B, Field(discriminator="kind")]
 
-__all__ = ["EmotionClip", "EmotionClipConfig", "Method", "MethodConfig"]
+def _kind(config: Any) -> str:
+    """Which method a config is of: EmotionCLIP where it does not say."""
+    return str(config.get("kind", "emotionclip") if isinstance(config, dict) else config.kind)
+
+
+MethodConfig = Annotated[
+    Annotated[EmotionClipConfig, Tag("emotionclip")] | Annotated[EmoCapClipConfig, Tag("emocapclip")],
+    Discriminator(_kind),
+]
+
+Pretraining = EmotionClip | EmoCapClip
+"""What those configs make: methods that pre-train a `VideoClip`, their `model`, of which `deployed` is exported."""
+
+__all__ = [
+    "EmoCapClip", "EmoCapClipConfig", "EmotionClip", "EmotionClipConfig", "Method", "MethodConfig", "Pretraining",
+]  # fmt: skip

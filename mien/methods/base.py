@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from mien.types import ClipBatch, StepOutput
@@ -39,8 +39,8 @@ class Method(nn.Module, ABC):
         """What evaluation calls the representation: the clips' embeddings, not normalised, text unseen."""
 
     @abstractmethod
-    def embed_text(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
-        """The utterances' embeddings, not normalised."""
+    def embed_text(self, token_ids: Int64[Tensor, "n l"]) -> Float[Tensor, "n e"]:
+        """Embeddings of texts, not normalised."""
 
     @abstractmethod
     def flops(self, batch: ClipBatch) -> float:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -41,6 +41,10 @@ class EmotionClipConfig(Config):
     def preprocess(self) -> Preprocess:
         return Preprocess(image_size=self.model.vision.image_size, normalization=self.normalization)
 
+    @property
+    def objective_in_words(self) -> str:
+        return f"SNCE, β = {self.beta:g}" if self.beta else "InfoNCE"
+
     def build(self) -> EmotionClip:
         return EmotionClip(self)
 
@@ -53,10 +57,15 @@ class EmotionClip(Method):
         self.config = config
         self.model = VideoClip(config.model, checkpointing=config.checkpointing)
 
+    @property
+    def deployed(self) -> VideoClip:
+        """What is evaluated and exported."""
+        return self.model
+
     def embeddings(self, batch: ClipBatch) -> Embeddings:
         return {
             "video": F.normalize(self.embed(batch).float(), dim=-1),
-            "text": F.normalize(self.embed_text(batch).float(), dim=-1),
+            "text": F.normalize(self.embed_text(batch.token_ids).float(), dim=-1),
             "sentiment_logits": batch.sentiment_logits,
         }
 
@@ -94,14 +103,14 @@ class EmotionClip(Method):
             self.config.preprocess.normalize(batch.frames), subject_coverage(batch, self.config.model)
         )
 
-    def embed_text(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
-        return self.model.encode_text(batch.token_ids)
+    def embed_text(self, token_ids: Int64[Tensor, "n l"]) -> Float[Tensor, "n e"]:
+        return self.model.encode_text(token_ids)
 
     def flops(self, batch: ClipBatch) -> float:
         video = video_forward_flops(self.config.model, num_frames=batch.frames.shape[1])
         text = text_forward_flops(self.config.model, length=batch.token_ids.shape[1])
         return len(batch.ids) * (
-            video * _passes(self.model.vision, self.model.temporal) + text * _passes(self.model.text)
+            video * passes(self.model.vision, self.model.temporal) + text * passes(self.model.text)
         )
 
     @torch.no_grad()
@@ -115,7 +124,7 @@ def subject_coverage(batch: ClipBatch, config: VideoClipConfig) -> Float[Tensor,
     return coverage(batch.boxes, height=height, width=width, patch=config.vision.patch_size)
 
 
-def _passes(*parts: nn.Module) -> int:
+def passes(*parts: nn.Module) -> int:
     """The forward pass, the one back to the inputs if anything is trained, the one to the weights if matrices are."""
     trained = [p for part in parts for p in part.parameters() if p.requires_grad]
     return 1 + bool(trained) + any(p.ndim > 1 for p in trained)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 
+from mien.models.conv_stem import stem_forward_flops
 from mien.models.video_clip import VideoClipConfig
 
 
@@ -17,6 +18,8 @@ def video_forward_flops(config: VideoClipConfig, *, num_frames: int) -> float:
     patches = vision.grid**2
     tokens = patches + 1 + (config.subject != "vanilla")
     frame = 2.0 * patches * (3 * vision.patch_size**2) * vision.width  # patch embedding
+    if vision.stem:
+        frame = stem_forward_flops(vision.stem, image_size=vision.image_size, width=vision.width)
     block = functools.partial(block_forward_flops, tokens=tokens, width=vision.width, mlp_width=vision.mlp_width)
     last_is_masked = config.subject == "saam" and config.saam_layers in (None, vision.layers)
     frame += (vision.layers - 1) * block() + block(read=None if last_is_masked else 1)  # [cls] alone is read

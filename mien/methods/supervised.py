@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from mien.methods.base import Embeddings, Method
+from mien.methods.running_mean import RunningMean
 from mien.types import ClipBatch, MienError, StepOutput
 
 HEAD_DEVIATION = 0.01
 """Of the head's first weights: small, so that the first steps' gradients do not shake what is pre-trained."""
-AVERAGE_DELAY = 10
-"""The running mean's decay is (1 + n) / (10 + n) at its n-th step until that exceeds `ema_decay`: else the mean of a
-short run would be made of its untrained head."""
 
 EmbedWith = Callable[[nn.Module, ClipBatch], Float[Tensor, "b e"]]
 """A tower and a batch → the clips' embeddings."""
@@ -54,7 +51,6 @@ class Supervised(Method):
 
     targets: Tensor
     class_weights: Tensor | None
-    num_averaged: Tensor
 
     def __init__(
         self,
@@ -73,21 +69,19 @@ class Supervised(Method):
     ) -> None:
         super().__init__()
         self.trained = Tower(model, width=width, num_outputs=num_outputs)
-        self.averaged = copy.deepcopy(self.trained).requires_grad_(False) if ema_decay else None
+        self.averaged = RunningMean(self.trained, decay=ema_decay) if ema_decay else None
         self.embed_with = embed
         self.labels = labels
         self.row_of = {id_: row for row, id_ in enumerate(ids)}
         self.label_smoothing = label_smoothing
-        self.ema_decay = ema_decay
         self.clip_flops = clip_flops
         self.register_buffer("targets", targets, persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.register_buffer("num_averaged", torch.zeros((), dtype=torch.int64))
 
     @property
     def deployed(self) -> Tower:
         """What is evaluated and kept: the running mean, or without one what is trained."""
-        return self.trained if self.averaged is None else self.averaged
+        return self.trained if self.averaged is None else cast(Tower, self.averaged.model)
 
     def embeddings(self, batch: ClipBatch) -> Embeddings:
         rows = torch.tensor([self.row_of[id_] for id_ in batch.ids], device=self.targets.device)
@@ -109,22 +103,15 @@ class Supervised(Method):
     def embed(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
         return self.embed_with(self.deployed.model, batch)
 
-    def embed_text(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
+    def embed_text(self, token_ids: Int64[Tensor, "n l"]) -> Float[Tensor, "n e"]:
         raise MienError("fine-tuning by labels looks at no texts; ask the model itself for their embeddings")
 
     def flops(self, batch: ClipBatch) -> float:
         return 3 * self.clip_flops * len(batch.ids)  # forward, back to the inputs, back to the weights
 
-    @torch.no_grad()
     def after_step(self) -> None:
-        if self.averaged is None:
-            return
-        self.num_averaged += 1
-        decay = ((1 + self.num_averaged) / (AVERAGE_DELAY + self.num_averaged)).clamp(max=self.ema_decay)
-        for mean, current in zip(self.averaged.parameters(), self.trained.parameters(), strict=True):
-            mean.lerp_(current, 1 - decay)
-        for kept, own in zip(self.averaged.buffers(), self.trained.buffers(), strict=True):
-            kept.copy_(own)
+        if self.averaged is not None:
+            self.averaged.update(self.trained)
 
     def _cross_entropy(self, outputs: Float[Tensor, "b c"], targets: Shaped[Tensor, "b"]) -> Float[Tensor, ""]:
         each = F.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing, reduction="none")

@@ -82,8 +82,7 @@ class VideoClip(nn.Module):
         self, frames: Float[Tensor, "n 3 h w"], coverage: Float[Tensor, "n gh gw"]
     ) -> Float[Tensor, "n e"]:
         """Embeddings of pictures. coverage: the share of each patch that the subject covers, in [0, 1]."""
-        tokens, attend = self._tokens(frames, coverage)
-        return self.vision.pool(self.vision.encode(tokens, attend=attend, read=1))
+        return self.vision.pool(self._encode(frames, coverage, read=1))
 
     def encode_video(
         self, video: Float[Tensor, "b t 3 h w"], coverage: Float[Tensor, "b t gh gw"]
@@ -93,6 +92,17 @@ class VideoClip(nn.Module):
             rearrange(video, "b t c h w -> (b t) c h w"), rearrange(coverage, "b t gh gw -> (b t) gh gw")
         )
         return self.temporal(rearrange(frames, "(b t) e -> b t e", t=video.shape[1]))
+
+    def encode_regions(
+        self, video: Float[Tensor, "b t 3 h w"], coverage: Float[Tensor, "b t gh gw"]
+    ) -> tuple[Float[Tensor, "b e"], Float[Tensor, "b p e"]]:
+        """Embeddings of clips, and of every patch of their frames, row by row, in the same space; p = T · grid²."""
+        tokens = self._encode(
+            rearrange(video, "b t c h w -> (b t) c h w"), rearrange(coverage, "b t gh gw -> (b t) gh gw")
+        )
+        patches = self.vision.project(tokens[:, 1 : 1 + self.config.vision.grid**2])
+        frames = rearrange(self.vision.pool(tokens), "(b t) e -> b t e", t=video.shape[1])
+        return self.temporal(frames), rearrange(patches, "(b t) p e -> b (t p) e", t=video.shape[1])
 
     def encode_text(self, token_ids: Int64[Tensor, "b l"]) -> Float[Tensor, "b e"]:
         """Embeddings of texts, from token ids that end with the end-of-text id."""
@@ -109,6 +119,10 @@ class VideoClip(nn.Module):
         recorders = [Recorded(how) for how in per_layer]
         self.vision.encode(tokens, attend=recorders)
         return torch.stack([r.recorded for r in recorders if r.recorded is not None])
+
+    def _encode(self, frames: Tensor, coverage: Tensor, *, read: int | None = None) -> Tensor:
+        tokens, attend = self._tokens(frames, coverage)
+        return self.vision.encode(tokens, attend=attend, read=read)
 
     def _tokens(self, frames: Tensor, coverage: Tensor) -> tuple[Tensor, Sequence[Attend] | Attend]:
         position_embedding = self.vision.position_embedding

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mien.config import Config
+from mien.models.conv_stem import ConvStem, ConvStemConfig
 from mien.models.transformer import SOFTMAX, Activation, Attend, Transformer
 
 
@@ -28,6 +29,8 @@ class VisionConfig(Config):
     heads: int = Field(12, gt=0)
     mlp_width: int = Field(3072, gt=0)
     activation: Activation = "gelu"
+    stem: ConvStemConfig | None = None
+    """Convolutions that make the tokens, for small pictures and little data; CLIP's patch embedding by default."""
 
     @model_validator(mode="after")
     def _sizes_divide(self) -> VisionConfig:
@@ -38,6 +41,11 @@ class VisionConfig(Config):
             )
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.stem and self.stem.stride != self.patch_size:
+            raise ValueError(
+                f"patch_size {self.patch_size} is not what the stem's {len(self.stem.widths)} stages make: "
+                f"{self.stem.stride}"
+            )
         return self
 
     @property
@@ -53,7 +61,11 @@ class VisionTransformer(nn.Module):
         super().__init__()
         self.config = config
         width, patch = config.width, config.patch_size
-        self.patch_embedding = nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
+        self.patch_embedding = (
+            nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
+            if config.stem is None
+            else ConvStem(config.stem, width=width)
+        )
         self.class_embedding = nn.Parameter(width**-0.5 * torch.randn(width))
         self.position_embedding = nn.Parameter(width**-0.5 * torch.randn(config.grid**2 + 1, width))
         self.pre_norm = nn.LayerNorm(width)
@@ -82,4 +94,8 @@ class VisionTransformer(nn.Module):
 
     def pool(self, tokens: Float[Tensor, "b m d"]) -> Float[Tensor, "b e"]:
         """The picture's embedding, from `[cls]`; not normalised."""
-        return self.post_norm(tokens[:, 0]) @ self.projection
+        return self.project(tokens[:, 0])
+
+    def project(self, tokens: Float[Tensor, "*n d"]) -> Float[Tensor, "*n e"]:
+        """Encoded tokens in the space of embeddings; not normalised."""
+        return self.post_norm(tokens) @ self.projection

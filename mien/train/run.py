@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from mien import distributed
 from mien.checkpoint import checkpoints, load_state, read_metadata
 from mien.config import Config, dump_yaml, load_config
-from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, collate
-from mien.data.loader import BatchPlan, Collate, load_for_training, load_in_order
-from mien.data.store import Store
+from mien.data.loader import BatchPlan, load_for_training, load_in_order
 from mien.hub import ModelFolder, load_model, save_model
-from mien.losses import info_nce_loss
-from mien.media.transforms import Augment
-from mien.methods import EmotionClip, Method, MethodConfig
+from mien.methods import EmoCapClipConfig, EmotionClipConfig, Method, MethodConfig, Pretraining
 from mien.models.weights import load_matching
 from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
 from mien.train.optim import OptimConfig, build_optimizer, freeze_untrained
+from mien.train.reading import DataConfig, Reading, open_reading
 from mien.train.sharding import SHARDS, full_weights, load_shards, shard
 from mien.train.trainer import Evaluate, OnStep, Trainer, TrainerConfig
-from mien.types import Clip, MienError
-
-
-class DataConfig(Config):
-    """Where the clips are and which are used."""
-
-    store: Path
-    filter: ClipFilter = ClipFilter()
-    validation: ClipFilter | None = None
-    """Clips to evaluate on while training (loss and retrieval); must not overlap with `filter`'s."""
-    max_validation_clips: int = Field(512, gt=0)
-    neighbours: int = Field(1, gt=0)
-    """So many clips that follow each other in a video share a batch, as hard negatives; 1 (published) shuffles."""
-    clip: ClipSettings = ClipSettings()
-    augment: Augment = Augment()
+from mien.train.validation import validation_scores
+from mien.types import MienError
 
 
 class RunConfig(Config):
     """A training run as a file."""
 
     seed: int = Field(0, ge=0)
-    method: MethodConfig = MethodConfig()
+    method: MethodConfig = EmotionClipConfig()
     init_from: str | None = None
     """A model folder, or `hf:OWNER/NAME` of one on the hub, whose weights training starts from; random by default."""
     data: DataConfig
@@ -71,6 +52,12 @@ class RunConfig(Config):
             raise ValueError(f"data.clip.num_frames is {frames}; the conv1d temporal encoder needs 3 or more")
         if self.train.evaluate_every and not self.data.validation:
             raise ValueError("train.evaluate_every needs data.validation: the clips to evaluate on")
+        wants_captions = isinstance(self.method, EmoCapClipConfig)
+        if wants_captions != (self.data.captions is not None):
+            raise ValueError(
+                f"method {self.method.kind} learns from "
+                + ("captions: give data.captions.file" if wants_captions else "what is said: remove data.captions")
+            )
         return self
 
 
@@ -101,13 +88,17 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         _refuse_other_settings(config, run)
         torch.manual_seed(config.seed)
         method = config.method.build()
-        tokenizer = _check_tokenizer(Tokenizer.clip(), config)
+        tokenizer = Tokenizer.clip(vocab_size=config.method.model.text.vocab_size)
         fresh = () if checkpoints(run / "checkpoints") else _load_initial_weights(config, method)
-        store = Store(config.data.store)
-        every_clip = store.clips()
-        clips = config.data.filter.apply(every_clip)
+        reading = open_reading(
+            config.data,
+            preprocess=config.method.preprocess,
+            tokenizer=tokenizer,
+            context_length=config.method.model.text.context_length,
+            seed=config.seed,
+        )
         plan = BatchPlan(
-            videos=[clip.video for clip in clips],
+            videos=[clip.video for clip in reading.clips],
             batch_size=config.train.batch_size,
             seed=config.seed,
             neighbours=config.data.neighbours,
@@ -115,11 +106,7 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             rank=distributed.rank(),
             world_size=distributed.world_size(),
         )
-        clips_digest = digest(clips)
-        checkpoint = _latest_checkpoint(config, run, clips=clips_digest)
-        context_length = config.method.model.text.context_length
-        collate_batch: Collate = functools.partial(collate, tokenizer=tokenizer, context_length=context_length)
-        evaluate = _evaluator(config, store, every_clip, clips, collate_batch, device)
+        checkpoint = _latest_checkpoint(config, run, clips=reading.digest)
         _write_config(config, run)  # nothing is refused from here on: a refused run leaves no folder
         freeze_untrained(config.optim, method)
         if config.train.fsdp:
@@ -132,9 +119,9 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         if on_start and distributed.is_main():
             on_start(
                 RunSummary(
-                    num_clips=len(clips),
-                    num_excluded=len(every_clip) - len(clips),
-                    num_truncated=len(tokenizer.truncated([c.text for c in clips], context_length=context_length)),
+                    num_clips=len(reading.clips),
+                    num_excluded=reading.num_excluded,
+                    num_truncated=reading.num_truncated,
                     steps_per_epoch=plan.steps_per_epoch,
                     first_step=first_step,
                     fresh=fresh,
@@ -150,13 +137,13 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             seed=config.seed,
             run=run,
             device=device,
-            metadata={"config": config.model_dump(mode="json"), "clips": clips_digest},
+            metadata={"config": config.model_dump(mode="json"), "clips": reading.digest},
         )
         trainer.fit(
             load_for_training(
-                _dataset(config, store, clips, augment=config.data.augment),
+                reading.dataset(reading.clips, augment=config.data.augment),
                 plan,
-                collate=collate_batch,
+                collate=reading.collate,
                 first_step=first_step,
                 workers=config.train.workers,
                 pin_memory=device != "cpu",
@@ -165,10 +152,10 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             metrics=MetricsWriter(run, first_step=first_step, tensorboard=config.train.tensorboard)
             if distributed.is_main()
             else NoMetrics(),
-            evaluate=evaluate,
+            evaluate=_evaluator(config, reading, device),
             on_step=on_step if distributed.is_main() else None,
         )
-        weights = full_weights(method.model)
+        weights = full_weights(method.deployed)
         if distributed.is_main():
             export(config, weights, tokenizer, run / "model")
         distributed.barrier()
@@ -234,15 +221,6 @@ def _differences(before: dict, now: dict, prefix: str = "") -> list[tuple[str, o
     return rows
 
 
-def _check_tokenizer(tokenizer: Tokenizer, config: RunConfig) -> Tokenizer:
-    vocab_size = config.method.model.text.vocab_size
-    if tokenizer.vocab_size != vocab_size:
-        raise MienError(
-            f"method.model.text.vocab_size is {vocab_size}, but the tokenizer has {tokenizer.vocab_size} tokens"
-        )
-    return tokenizer
-
-
 def _latest_checkpoint(config: RunConfig, run: Path, *, clips: str) -> Path | None:
     """Where the run goes on, if it was begun.
 
@@ -256,7 +234,7 @@ def _latest_checkpoint(config: RunConfig, run: Path, *, clips: str) -> Path | No
     return found[-1] if found else None
 
 
-def _resume(config: RunConfig, checkpoint: Path, method: EmotionClip, optimizer: torch.optim.Optimizer) -> int:
+def _resume(config: RunConfig, checkpoint: Path, method: Pretraining, optimizer: torch.optim.Optimizer) -> int:
     """Loads the checkpoint, be it of as many processes as there are now or not; the next step."""
     if config.train.fsdp:
         load_shards(checkpoint / SHARDS, method, optimizer)
@@ -265,13 +243,7 @@ def _resume(config: RunConfig, checkpoint: Path, method: EmotionClip, optimizer:
     return int(read_metadata(checkpoint)["step"])
 
 
-def digest(clips: Sequence[Clip]) -> str:
-    """A fingerprint of which clips are trained on, in which order, and what is said in them."""
-    text = "\n".join(f"{c.id}\t{c.start_frame}\t{c.end_frame}\t{c.text}" for c in clips)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _load_initial_weights(config: RunConfig, method: EmotionClip) -> tuple[str, ...]:
+def _load_initial_weights(config: RunConfig, method: Pretraining) -> tuple[str, ...]:
     """Starts from `init_from`; the parts of the model that it has no weights for, and that start from random ones."""
     if config.init_from is None:
         return ()
@@ -280,48 +252,19 @@ def _load_initial_weights(config: RunConfig, method: EmotionClip) -> tuple[str, 
     return tuple(sorted({name.split(".")[0] for name in initialised.fresh}))
 
 
-def _dataset(config: RunConfig, store: Store, clips: list[Clip], *, augment: Augment | None) -> ClipDataset:
-    return ClipDataset(
-        store,
-        clips,
-        settings=config.data.clip,
-        preprocess=config.method.preprocess,
-        augment=augment,
-        seed=config.seed,
-    )
-
-
-def _evaluator(
-    config: RunConfig,
-    store: Store,
-    every_clip: list[Clip],
-    training: list[Clip],
-    collate_batch: Collate,
-    device: str,
-) -> Evaluate | None:
-    """A function from the method to its InfoNCE loss and retrieval on the validation clips."""
-    if config.data.validation is None:
+def _evaluator(config: RunConfig, reading: Reading, device: str) -> Evaluate | None:
+    """A function from the method to its scores on the validation clips."""
+    if not reading.validation:
         return None
-    clips = config.data.validation.apply(every_clip)[: config.data.max_validation_clips]
-    shared = {clip.id for clip in clips} & {clip.id for clip in training}
-    if shared:
-        raise MienError(f"{len(shared)} clips are in data.filter and in data.validation both, first {min(shared)}")
-    if not clips:
-        raise MienError(f"no clip of {config.data.store} passes data.validation ({config.data.validation.videos!r})")
-    dataset = _dataset(config, store, clips, augment=None)
+    dataset = reading.dataset(reading.validation, augment=None)
 
     def evaluate(method: Method) -> dict[str, float]:
-        videos, texts = [], []
-        for batch in load_in_order(dataset, collate=collate_batch, workers=config.train.workers):
-            moved = batch.to(device)
-            videos.append(F.normalize(method.embed(moved).float(), dim=-1))
-            texts.append(F.normalize(method.embed_text(moved).float(), dim=-1))
-        video, text = torch.cat(videos), torch.cat(texts)
-        rank_of_own = (video @ text.T).argsort(dim=1, descending=True).argsort(dim=1).diagonal()
-        return {
-            "loss": float(info_nce_loss(video, text, logit_scale=1 / 0.07)),
-            "recall@1": float((rank_of_own < 1).float().mean()),
-            "recall@10": float((rank_of_own < 10).float().mean()),
-        }
+        return validation_scores(
+            method,
+            load_in_order(dataset, collate=reading.collate, workers=config.train.workers),
+            tokenizer=reading.tokenizer,
+            emotions=reading.captions.emotions if reading.captions else (),
+            device=device,
+        )
 
     return evaluate

@@ -23,7 +23,7 @@ def method() -> EmotionClip:
 
 def test_loss_is_snce_of_the_embeddings(method: EmotionClip) -> None:
     batch = random_batch()
-    video, text = F.normalize(method.embed(batch), dim=-1), F.normalize(method.embed_text(batch), dim=-1)
+    video, text = F.normalize(method.embed(batch), dim=-1), F.normalize(method.embed_text(batch.token_ids), dim=-1)
     expected = sentiment_guided_contrastive_loss(
         video, text, logit_scale=1 / 0.07, sentiment_logits=batch.sentiment_logits, beta=1.0
     )
@@ -32,7 +32,7 @@ def test_loss_is_snce_of_the_embeddings(method: EmotionClip) -> None:
 
 def test_beta_zero_is_clips_loss() -> None:
     method, batch = EmotionClipConfig(model=CONFIG.model, beta=0.0).build(), random_batch()
-    video, text = F.normalize(method.embed(batch), dim=-1), F.normalize(method.embed_text(batch), dim=-1)
+    video, text = F.normalize(method.embed(batch), dim=-1), F.normalize(method.embed_text(batch.token_ids), dim=-1)
     output = method(batch)
     torch.testing.assert_close(output.loss, info_nce_loss(video, text, logit_scale=1 / 0.07))
     assert output.logs["negatives_suppressed"] == 0

@@ -1,0 +1,115 @@
+"""Distortions: small changes to pictures that leave what they show as it is, so that little data teaches more.
+
+They are drawn once a clip and are the same in all its frames, but for the noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from pydantic import Field
+from torch import Tensor
+
+from mien.config import Config
+
+
+class Distortions(Config):
+    """How strong each may be; 0 is none."""
+
+    rotation: float = Field(0.0, ge=0, le=180)
+    """Degrees, either way."""
+    zoom: float = Field(0.0, ge=0, lt=1)
+    """0.2 makes things between 1/1.2 and 1.2 times as large."""
+    shift: float = Field(0.0, ge=0, lt=1)
+    """Of the side, each way."""
+    light: float = Field(0.0, ge=0, lt=1)
+    """0.3 multiplies contrast by 0.7 to 1.3, and adds up to 0.3 × 128 either way."""
+    blur: float = Field(0.0, ge=0, le=1)
+    """The share of clips that are shrunk to between a third and all of their pixels, and enlarged again."""
+    noise: float = Field(0.0, ge=0, le=128)
+    """The largest standard deviation of normal noise, in steps of 255; half of the clips have some."""
+    erase: float = Field(0.0, ge=0, le=1)
+    """The share of clips that lose a rectangle of 2 to 15 % of their area to an even grey (Zhong et al. 2017)."""
+
+    @property
+    def changes_anything(self) -> bool:
+        return any(value > 0 for value in self.model_dump().values())
+
+    def draw(self, rng: np.random.Generator, *, size: int) -> Distortion:
+        """One distortion of pictures of `size` × `size`: a pure function of the generator's state."""
+        angle, bigger = rng.uniform(-self.rotation, self.rotation), (1 + self.zoom) ** rng.uniform(-1, 1)
+        shift = rng.uniform(-self.shift, self.shift, 2) * size
+        contrast, offset = 1 + rng.uniform(-self.light, self.light), 128 * rng.uniform(-self.light, self.light)
+        shrink = rng.uniform(1 / 3, 1) if rng.random() < self.blur else 1.0
+        noise = rng.uniform(0, self.noise) if rng.random() < 0.5 else 0.0
+        return Distortion(
+            matrix=_about_the_centre(angle, bigger, shift, size=size),
+            contrast=contrast,
+            offset=offset,
+            shrink=shrink,
+            noise=noise,
+            erased=_rectangle(rng, size=size) if rng.random() < self.erase else None,
+            seed=int(rng.integers(2**32)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distortion:
+    """One draw. `matrix` takes pixels of the picture to pixels of the distorted one; what moves in is mirrored."""
+
+    matrix: Float[np.ndarray, "2 3"]
+    contrast: float
+    offset: float
+    shrink: float
+    noise: float
+    erased: tuple[int, int, int, int, int] | None
+    """x0 y0 x1 y1 and the grey."""
+    seed: int
+
+    def picture(self, rgb: UInt8[np.ndarray, "s s 3"], *, number: int = 0) -> UInt8[np.ndarray, "s s 3"]:
+        """The distorted picture. number: which frame of the clip it is; frames have noise of their own."""
+        size = rgb.shape[0]
+        out = cv2.warpAffine(rgb, self.matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        if self.shrink < 1:
+            small = max(1, round(size * self.shrink))
+            out = cv2.resize(out, (small, small), interpolation=cv2.INTER_AREA)
+            out = cv2.resize(out, (size, size), interpolation=cv2.INTER_LINEAR)
+        values = (out.astype(np.float32) - 128) * self.contrast + (128 + self.offset)
+        if self.noise:
+            rng = np.random.default_rng((self.seed, number))
+            values += rng.standard_normal((size, size, 1), dtype=np.float32) * self.noise
+        if self.erased:
+            x0, y0, x1, y1, grey = self.erased
+            values[y0:y1, x0:x1] = grey
+        return np.clip(values, 0, 255).round().astype(np.uint8)
+
+    def boxes(self, boxes: Float[Tensor, "n 4"], *, size: int) -> Float[Tensor, "n 4"]:
+        """The extent of each distorted box within the picture; empty ones stay empty."""
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).double()
+        matrix = torch.from_numpy(self.matrix)
+        moved = (corners @ matrix[:, :2].T + matrix[:, 2]).clamp(0, size)
+        extent = torch.cat([moved.amin(dim=1), moved.amax(dim=1)], dim=1).to(boxes.dtype)
+        is_empty = (boxes[:, 2:] <= boxes[:, :2]).any(dim=1, keepdim=True)
+        return extent.masked_fill(is_empty, 0)
+
+
+def _about_the_centre(
+    angle: float, bigger: float, shift: Float[np.ndarray, "2"], *, size: int
+) -> Float[np.ndarray, "2 3"]:
+    """Turned and enlarged about the picture's centre, then moved."""
+    centre = (size - 1) / 2
+    cos, sin = bigger * math.cos(math.radians(angle)), bigger * math.sin(math.radians(angle))
+    turn = np.array([[cos, sin], [-sin, cos]])
+    return np.column_stack([turn, centre - turn @ [centre, centre] + shift])
+
+
+def _rectangle(rng: np.random.Generator, *, size: int) -> tuple[int, int, int, int, int]:
+    area, ratio = rng.uniform(0.02, 0.15) * size**2, math.exp(rng.uniform(-1, 1))
+    width, height = (min(size, max(1, round(math.sqrt(side)))) for side in (area * ratio, area / ratio))
+    x0, y0 = int(rng.integers(size - width + 1)), int(rng.integers(size - height + 1))
+    return x0, y0, x0 + width, y0 + height, int(rng.integers(256))

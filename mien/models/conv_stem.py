@@ -1,0 +1,107 @@
+"""A convolutional stem: pictures to a grid of tokens by residual convolutions, where few pixels must teach much.
+
+A patch embedding cuts a picture of 48 pixels into a few dozen pieces that have never met. Convolutions look at
+overlapping neighbourhoods first, and learn from tens of thousands of pictures what a transformer needs millions for
+(Xiao et al. 2021, "Early Convolutions Help Transformers See Better"). Blocks after He et al. 2016, but with group
+norms, so that a picture's tokens do not depend on the pictures beside it, and standardised weights, without which such
+norms hardly learn from scratch (Qiao et al. 2019, "Weight Standardization").
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from mien.config import Config
+
+NORM_GROUPS = 8
+
+
+class ConvStemConfig(Config):
+    """Stages of residual blocks; each stage halves the picture's sides."""
+
+    widths: tuple[int, ...] = (64, 128, 256)
+    """Channels of each stage; multiples of 8."""
+    depths: tuple[int, ...] = (1, 2, 2)
+    """Blocks of each stage."""
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> ConvStemConfig:
+        if not self.widths or len(self.widths) != len(self.depths) or min(self.depths) < 1:
+            raise ValueError(f"widths {self.widths} and depths {self.depths} are not one each a stage, depths ≥ 1")
+        if any(width < 1 or width % NORM_GROUPS for width in self.widths):
+            raise ValueError(f"widths {self.widths} are not multiples of {NORM_GROUPS}, the groups of the norms")
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Pixels along a side that become one token."""
+        return int(2 ** len(self.widths))
+
+
+class ConvStem(nn.Module):
+    """Pictures `[b, 3, h, w]` to `[b, width, h / stride, w / stride]`, as the patch embedding does."""
+
+    def __init__(self, config: ConvStemConfig, *, width: int) -> None:
+        super().__init__()
+        channels = config.widths[0]
+        self.first = StandardizedConv2d(3, channels, kernel_size=3, padding=1, bias=False)
+        blocks: list[ResidualBlock] = []
+        for stage_width, depth in zip(config.widths, config.depths, strict=True):
+            for number in range(depth):
+                blocks.append(ResidualBlock(channels, stage_width, stride=2 if number == 0 else 1))
+                channels = stage_width
+        self.blocks = nn.ModuleList(blocks)
+        self.last = nn.Conv2d(channels, width, kernel_size=1)
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d gh gw"]:
+        x = self.first(image.contiguous(memory_format=torch.channels_last))
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a shortcut."""
+
+    def __init__(self, channels: int, width: int, *, stride: int) -> None:
+        super().__init__()
+        self.conv1 = StandardizedConv2d(channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.norm1 = nn.GroupNorm(NORM_GROUPS, width)
+        self.conv2 = StandardizedConv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.norm2 = nn.GroupNorm(NORM_GROUPS, width)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or channels != width:
+            self.shortcut = nn.Sequential(
+                StandardizedConv2d(channels, width, kernel_size=1, stride=stride, bias=False),
+                nn.GroupNorm(NORM_GROUPS, width),
+            )
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d gh gw"]:
+        return F.relu(self.shortcut(x) + self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
+
+
+class StandardizedConv2d(nn.Conv2d):
+    """A convolution whose weights have mean 0, and variance 1 / fan-in, for each channel that comes out."""
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d gh gw"]:
+        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), keepdim=True)
+        fan_in = self.weight[0].numel()
+        weight = (self.weight - mean) * torch.rsqrt(variance * fan_in + 1e-6)
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
+
+
+def stem_forward_flops(config: ConvStemConfig, *, image_size: int, width: int) -> float:
+    """Operations of one picture's convolutions, a multiplication and an addition being two."""
+    channels, side = config.widths[0], image_size
+    total = 2.0 * side**2 * 9 * 3 * channels
+    for stage_width, depth in zip(config.widths, config.depths, strict=True):
+        side //= 2
+        for number in range(depth):
+            shortcut = channels if number == 0 else 0
+            total += 2.0 * side**2 * stage_width * (9 * channels + 9 * stage_width + shortcut)
+            channels = stage_width
+    return total + 2.0 * side**2 * channels * width

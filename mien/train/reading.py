@@ -1,0 +1,131 @@
+"""What a run reads: the clips that its config chooses, as datasets of samples and batches of the method's kind."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from mien.config import Config
+from mien.data.captioned import CaptionedDataset, Captions, CaptionSettings, collate_captioned
+from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, collate
+from mien.data.loader import Collate
+from mien.data.store import Store
+from mien.media.transforms import Augment, Preprocess
+from mien.text import Tokenizer
+from mien.types import Clip, MienError
+
+
+class DataConfig(Config):
+    """Where the clips are and which are used."""
+
+    store: Path
+    captions: CaptionSettings | None = None
+    """What is said of the clips, for methods that learn from captions; clips without one are left out."""
+    filter: ClipFilter = ClipFilter()
+    validation: ClipFilter | None = None
+    """Clips to evaluate on while training (loss and retrieval); must not overlap with `filter`'s."""
+    max_validation_clips: int = Field(512, gt=0)
+    neighbours: int = Field(1, gt=0)
+    """So many clips that follow each other in a video share a batch, as hard negatives; 1 (published) shuffles."""
+    clip: ClipSettings = ClipSettings()
+    augment: Augment = Augment()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """The run's clips: those trained on and those validated on, and how they are read."""
+
+    config: DataConfig
+    preprocess: Preprocess
+    tokenizer: Tokenizer
+    context_length: int
+    seed: int
+    store: Store
+    captions: Captions | None
+    clips: list[Clip]
+    validation: list[Clip]
+    num_excluded: int
+
+    def dataset(self, clips: Sequence[Clip], *, augment: Augment | None) -> ClipDataset | CaptionedDataset:
+        """Samples of `clips` by (epoch, index)."""
+        settings, captions = self.config.captions, self.captions
+        read = ClipDataset(
+            self.store,
+            clips,
+            settings=self.config.clip,
+            preprocess=self.preprocess,
+            augment=augment,
+            seed=self.seed,
+        )
+        if settings is None or captions is None:
+            return read
+        return CaptionedDataset(read, captions, max_local=settings.max_local)
+
+    @property
+    def collate(self) -> Collate:
+        """Samples to a batch."""
+        if self.config.captions is None:
+            return functools.partial(collate, tokenizer=self.tokenizer, context_length=self.context_length)
+        return functools.partial(
+            collate_captioned,
+            tokenizer=self.tokenizer,
+            context_length=self.context_length,
+            max_local=self.config.captions.max_local,
+        )
+
+    @property
+    def num_truncated(self) -> int:
+        """Clips trained on whose text is longer than the model reads."""
+        texts = [clip.text for clip in self.clips]
+        if self.captions is not None:
+            texts = [max(self.captions.by_image[clip.video][0].sentences, key=len) for clip in self.clips]
+        return len(self.tokenizer.truncated(texts, context_length=self.context_length))
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of which clips are trained on, in which order, and what is said in or of them."""
+        text = "\n".join(f"{c.id}\t{c.start_frame}\t{c.end_frame}\t{c.text}" for c in self.clips)
+        if self.captions is not None:
+            said = (str(record) for clip in self.clips for record in self.captions.by_image[clip.video])
+            text += "\n".join(said)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def open_reading(
+    config: DataConfig, *, preprocess: Preprocess, tokenizer: Tokenizer, context_length: int, seed: int
+) -> Reading:
+    """Opens the store and the captions. Raises MienError where training and validation share clips."""
+    store = Store(config.store)
+    captions = None if config.captions is None else Captions.read(config.captions.file)
+    every = store.clips()
+    clips = _chosen(config.filter, every, captions)
+    validation = list[Clip]()
+    if config.validation is not None:
+        validation = _chosen(config.validation, every, captions)[: config.max_validation_clips]
+        shared = {clip.id for clip in validation} & {clip.id for clip in clips}
+        if shared:
+            raise MienError(f"{len(shared)} clips are in data.filter and in data.validation both, first {min(shared)}")
+        if not validation:
+            raise MienError(f"no clip of {config.store} passes data.validation ({config.validation.videos!r})")
+    return Reading(
+        config=config,
+        preprocess=preprocess,
+        tokenizer=tokenizer,
+        context_length=context_length,
+        seed=seed,
+        store=store,
+        captions=captions,
+        clips=clips,
+        validation=validation,
+        num_excluded=len(every) - len(clips),
+    )
+
+
+def _chosen(wanted: ClipFilter, clips: Sequence[Clip], captions: Captions | None) -> list[Clip]:
+    passed = wanted.apply(clips)
+    return captions.captioned(passed) if captions is not None and passed else passed
