@@ -15,6 +15,7 @@ from mien.captions.record import CaptionRecord, read_captions
 from mien.captions.writer import rewrite_caption
 from mien.config import Config
 from mien.data.clips import ClipDataset, Sample, collate
+from mien.data.store import Store
 from mien.text import Tokenizer
 from mien.types import CaptionBatch, Clip, MienError
 
@@ -57,13 +58,14 @@ class Captions:
     def read(cls, path: Path) -> Captions:
         return cls(read_captions(path), source=str(path))
 
-    def captioned(self, clips: Sequence[Clip]) -> list[Clip]:
-        """Those of the clips that have a caption. Raises MienError if none has."""
-        found = [clip for clip in clips if clip.video in self.by_image]
+    def clips(self, store: Store) -> list[Clip]:
+        """The store's videos and pictures that have a caption, each as one clip. Raises MienError if none has."""
+        videos = store.videos
+        found = [store.whole_clip(video) for video in videos if video in self.by_image]
         if not found:
-            ours, theirs = next((c.video for c in clips), "no clip"), next(iter(self.by_image), "no picture")
+            ours, theirs = next(iter(videos), "nothing"), next(iter(self.by_image), "nothing")
             raise MienError(
-                f"{self.source} has captions for none of {len(clips)} clips: the store has {ours!r}, the captions "
+                f"{self.source} has captions of nothing in {store.path}: the store has {ours!r}, the captions "
                 f"{theirs!r}; the names must be the same"
             )
         return found

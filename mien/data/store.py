@@ -133,6 +133,11 @@ class Store:
             person_share=person_share,
         )
 
+    def whole_clip(self, video: str) -> Clip:
+        """All of a video, or a picture, as a clip."""
+        info = self.frames(video).info
+        return self.clip(video, start_s=0.0, end_s=info.num_frames / info.fps, id=video)
+
     def verify(self) -> list[Skipped]:
         """What is wrong: files that are missing or damaged, clips that reach beyond their video. Empty if nothing."""
         return [*self._broken_videos(), *self._broken_clips()]

@@ -25,7 +25,8 @@ class DataConfig(Config):
 
     store: Path
     captions: CaptionSettings | None = None
-    """What is said of the clips, for methods that learn from captions; clips without one are left out."""
+    """For methods that learn from captions: what is said of the store's pictures, or of whole videos. Those that have
+    a caption are then what is trained on, in place of the store's index."""
     filter: ClipFilter = ClipFilter()
     validation: ClipFilter | None = None
     """Clips to evaluate on while training (loss and retrieval); must not overlap with `filter`'s."""
@@ -102,11 +103,11 @@ def open_reading(
     """Opens the store and the captions. Raises MienError where training and validation share clips."""
     store = Store(config.store)
     captions = None if config.captions is None else Captions.read(config.captions.file)
-    every = store.clips()
-    clips = _chosen(config.filter, every, captions)
+    every = store.clips() if captions is None else captions.clips(store)
+    clips = config.filter.apply(every)
     validation = list[Clip]()
     if config.validation is not None:
-        validation = _chosen(config.validation, every, captions)[: config.max_validation_clips]
+        validation = config.validation.apply(every)[: config.max_validation_clips]
         shared = {clip.id for clip in validation} & {clip.id for clip in clips}
         if shared:
             raise MienError(f"{len(shared)} clips are in data.filter and in data.validation both, first {min(shared)}")
@@ -124,8 +125,3 @@ def open_reading(
         validation=validation,
         num_excluded=len(every) - len(clips),
     )
-
-
-def _chosen(wanted: ClipFilter, clips: Sequence[Clip], captions: Captions | None) -> list[Clip]:
-    passed = wanted.apply(clips)
-    return captions.captioned(passed) if captions is not None and passed else passed
