@@ -29,7 +29,7 @@ from mien.media.transforms import Preprocess
 from mien.methods.base import Embeddings, Method
 from mien.methods.batch_logs import alignment, batch_accuracy, uniformity
 from mien.methods.emotionclip import passes, subject_coverage
-from mien.methods.flops import text_forward_flops, video_forward_flops
+from mien.methods.flops import pooling_forward_flops, text_forward_flops, video_forward_flops
 from mien.methods.running_mean import RunningMean
 from mien.models.region_pooling import RegionPooling
 from mien.models.video_clip import MAX_LOGIT_SCALE, VideoClip, VideoClipConfig
@@ -108,18 +108,17 @@ class EmoCapClip(Method):
 
     @property
     def deployed(self) -> VideoClip:
-        """What is evaluated and exported: the running mean, or without one the model that is trained."""
-        return self.model if self.averaged is None else cast(VideoClip, self.averaged.model)
+        """What is evaluated and exported: the running mean, or where there is none (yet) the model that is trained."""
+        if self.averaged is None or not self.averaged.num_averaged:
+            return self.model
+        return cast(VideoClip, self.averaged.model)
 
     def embeddings(self, batch: ClipBatch) -> Embeddings:
         assert isinstance(batch, CaptionBatch)
         image, patches = self._look(batch)
-        every = self._read(_texts(batch))
-        sentences = rearrange(every[2], "(b s) e -> b s e", s=batch.local_ids.shape[1])
-        found = {"image": F.normalize(image.float(), dim=-1), "global": every[0], "votes": batch.votes}
-        if self.config.summary_weight:
-            found["summary"] = every[1]
+        found = {"image": F.normalize(image.float(), dim=-1), "votes": batch.votes} | self._read(self._texts(batch))
         if self.pooling is not None and patches is not None:
+            sentences = rearrange(found["sentences"], "(b s) e -> b s e", b=len(batch.ids))
             found |= {
                 "regions": self.pooling(patches, sentences),
                 "sentences": sentences,
@@ -130,33 +129,16 @@ class EmoCapClip(Method):
     def objective(self, embeddings: Embeddings) -> StepOutput:
         own = distributed.own_rows(len(embeddings["image"]))
         x = {name: distributed.gather(rows) for name, rows in embeddings.items()}
-        scale = self.model.logit_scale.exp()
         positives = self._positives(x, own)
-        chunk = self.config.loss_chunk
-
-        def towards(text: Tensor) -> Tensor:
-            return multi_positive_info_nce(x["image"], text, positives, logit_scale=scale, anchors=own, chunk=chunk)
-
-        parts = {"loss_global": towards(x["global"])}
+        parts = self._losses(x, positives, own)
         loss = parts["loss_global"]
-        if "summary" in x:
-            parts["loss_summary"] = towards(x["summary"])
-            loss = loss + self.config.summary_weight * parts["loss_summary"]
-        if "regions" in x:
-            parts["loss_local"] = local_info_nce(
-                x["regions"],
-                x["sentences"],
-                x["present"] > 0.5,
-                theta_text=self.config.mining.theta_text,
-                logit_scale=scale,
-                anchors=own,
-                chunk=chunk,
-            )
-            loss = loss + self.config.local_weight * parts["loss_local"]
+        for name, weight in (("loss_summary", self.config.summary_weight), ("loss_local", self.config.local_weight)):
+            if name in parts:
+                loss = loss + weight * parts[name]
         logs = {name: part.detach() for name, part in parts.items()} | {
-            "logit_scale": scale.detach(),
+            "logit_scale": self.model.logit_scale.detach().exp(),
             "positives": (positives.rows > 0).float().sum(dim=1).mean(),
-            "batch_accuracy": batch_accuracy(x["image"], x["global"], anchors=own, chunk=chunk),
+            "batch_accuracy": batch_accuracy(x["image"], x["global"], anchors=own, chunk=self.config.loss_chunk),
             "alignment": alignment(embeddings["image"], embeddings["global"]),
             "uniformity_image": uniformity(x["image"]),
             "uniformity_text": uniformity(x["global"]),
@@ -172,14 +154,18 @@ class EmoCapClip(Method):
     def flops(self, batch: ClipBatch) -> float:
         """Of the sentences, equal ones count once: that is how they are computed."""
         assert isinstance(batch, CaptionBatch)
-        video = video_forward_flops(self.config.model, num_frames=batch.frames.shape[1])
-        distinct = len(
-            _distinct([batch.token_ids, batch.summary_ids, rearrange(batch.local_ids, "b s l -> (b s) l")])[0]
-        )
-        text = text_forward_flops(self.config.model, length=batch.token_ids.shape[1])
-        return len(batch.ids) * video * passes(self.model.vision, self.model.temporal) + distinct * text * passes(
-            self.model.text
-        )
+        config, num_frames = self.config.model, batch.frames.shape[1]
+        regions = self.pooling is not None
+        video = video_forward_flops(config, num_frames=num_frames, regions=regions)
+        distinct, _ = _distinct(list(self._texts(batch).values()))
+        text = text_forward_flops(config, length=batch.token_ids.shape[1])
+        total = len(batch.ids) * video * passes(self.model.vision, self.model.temporal)
+        total += len(distinct) * text * passes(self.model.text)
+        if self.pooling is not None:
+            patches, sentences = num_frames * config.vision.grid**2, batch.local_ids.shape[1]
+            pooled = pooling_forward_flops(width=config.embed_dim, patches=patches, sentences=sentences)
+            total += len(batch.ids) * pooled * passes(self.pooling)
+        return total
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -197,11 +183,43 @@ class EmoCapClip(Method):
     def _pixels(self, batch: ClipBatch) -> tuple[Tensor, Tensor]:
         return self.config.preprocess.normalize(batch.frames), subject_coverage(batch, self.config.model)
 
-    def _read(self, token_ids: list[Int64[Tensor, "_ l"]]) -> list[Float[Tensor, "_ e"]]:
+    def _texts(self, batch: CaptionBatch) -> dict[str, Int64[Tensor, "_ l"]]:
+        """The texts that the objective reads; all local sentences one after the other."""
+        texts = {"global": batch.token_ids}
+        if self.config.summary_weight:
+            texts["summary"] = batch.summary_ids
+        if self.pooling is not None:
+            texts["sentences"] = rearrange(batch.local_ids, "b s l -> (b s) l")
+        return texts
+
+    def _read(self, texts: dict[str, Int64[Tensor, "_ l"]]) -> Embeddings:
         """Normalised embeddings of texts; each is computed once, however often it is in the batch."""
-        distinct, place = _distinct(token_ids)
+        distinct, place = _distinct(list(texts.values()))
         embedded = F.normalize(self.model.encode_text(distinct).float(), dim=-1)
-        return list(torch.split(embedded[place], [len(rows) for rows in token_ids]))
+        rows = torch.split(embedded[place], [len(token_ids) for token_ids in texts.values()])
+        return dict(zip(texts, rows, strict=True))
+
+    def _losses(self, x: Embeddings, positives: Positives, own: slice) -> dict[str, Float[Tensor, ""]]:
+        """The terms of the objective, unweighted; those of weight 0 are not there."""
+        scale, chunk = self.model.logit_scale.exp(), self.config.loss_chunk
+        losses = {
+            f"loss_{name}": multi_positive_info_nce(
+                x["image"], x[name], positives, logit_scale=scale, anchors=own, chunk=chunk
+            )
+            for name in ("global", "summary")
+            if name in x
+        }
+        if "regions" in x:
+            losses["loss_local"] = local_info_nce(
+                x["regions"],
+                x["sentences"],
+                x["present"] > 0.5,
+                theta_text=self.config.mining.theta_text,
+                logit_scale=scale,
+                anchors=own,
+                chunk=chunk,
+            )
+        return losses
 
     def _positives(self, x: Embeddings, own: slice) -> Positives:
         mining = self.config.mining
@@ -217,11 +235,6 @@ class EmoCapClip(Method):
             anchors=own,
             chunk=self.config.loss_chunk,
         )
-
-
-def _texts(batch: CaptionBatch) -> list[Int64[Tensor, "_ l"]]:
-    """The global sentences, the summaries, and all local sentences."""
-    return [batch.token_ids, batch.summary_ids, rearrange(batch.local_ids, "b s l -> (b s) l")]
 
 
 def _distinct(token_ids: list[Int64[Tensor, "_ l"]]) -> tuple[Int64[Tensor, "n l"], Int64[Tensor, "m"]]:

@@ -1,4 +1,4 @@
-"""The arithmetic of EmotionCLIP's network, from its sizes: what a clip costs, whatever computes it.
+"""The arithmetic of the methods' network, from its sizes: what a clip costs, whatever computes it.
 
 A product of [n, k] and [k, m] is 2·n·k·m operations. Norms, activations, softmax and additions are not counted, as is
 the custom (Kaplan et al. 2020; PaLM's MFU, Chowdhery et al. 2022): they are memory traffic, not arithmetic.
@@ -12,8 +12,8 @@ from mien.models.conv_stem import stem_forward_flops
 from mien.models.video_clip import VideoClipConfig
 
 
-def video_forward_flops(config: VideoClipConfig, *, num_frames: int) -> float:
-    """Operations to embed one clip."""
+def video_forward_flops(config: VideoClipConfig, *, num_frames: int, regions: bool = False) -> float:
+    """Operations to embed one clip. regions: every patch of its frames too (`VideoClip.encode_regions`)."""
     vision, temporal = config.vision, config.temporal
     patches = vision.grid**2
     tokens = patches + 1 + (config.subject != "vanilla")
@@ -22,11 +22,12 @@ def video_forward_flops(config: VideoClipConfig, *, num_frames: int) -> float:
         frame = stem_forward_flops(vision.stem, image_size=vision.image_size, width=vision.width)
     block = functools.partial(block_forward_flops, tokens=tokens, width=vision.width, mlp_width=vision.mlp_width)
     last_is_masked = config.subject == "saam" and config.saam_layers in (None, vision.layers)
-    frame += (vision.layers - 1) * block() + block(read=None if last_is_masked else 1)  # [cls] alone is read
+    reads_all = last_is_masked or regions  # else the last block's [cls] alone
+    frame += (vision.layers - 1) * block() + block(read=None if reads_all else 1)
     if config.subject == "saam":  # S V, S∘A times (U V), U V, and Q Kᵀ: two products more than plain attention's
         masked = config.saam_layers or vision.layers
         frame += masked * 2 * 2 * tokens**2 * vision.width
-    frame += 2 * vision.width * config.embed_dim  # projection of [cls]
+    frame += 2 * (1 + patches * regions) * vision.width * config.embed_dim  # projection of [cls], and of the patches
     over_time = 0.0
     if temporal.kind == "transformer":
         over_time = temporal.layers * block_forward_flops(
@@ -40,6 +41,11 @@ def text_forward_flops(config: VideoClipConfig, *, length: int) -> float:
     text = config.text
     blocks = text.layers * block_forward_flops(tokens=length, width=text.width, mlp_width=text.mlp_width)
     return blocks + 2 * text.width * config.embed_dim
+
+
+def pooling_forward_flops(*, width: int, patches: int, sentences: int) -> float:
+    """Operations of one clip's region pooling: queries of sentences, keys and values of patches, attention."""
+    return 2.0 * width * (width * (sentences + 2 * patches) + 2 * sentences * patches)
 
 
 def block_forward_flops(*, tokens: int, width: int, mlp_width: int, read: int | None = None) -> float:
