@@ -13,16 +13,14 @@ from typing import Literal
 
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.choices import choices
+from mien.eval.label_scores import LESS_IS_BETTER
 from mien.eval.published import PublishedValue, published_values
 from mien.eval.results import EvalResult, TaskResult
+from mien.eval.retrieval import RANKS
 from mien.types import MienError
-
-RANKS = tuple(f"{way}_{mean}_rank" for way in ("text_to_video", "video_to_text") for mean in ("median", "mean"))
 
 NUMBERS = ("r2", "mse", "pearson", *RANKS)
 """Metrics that are no shares."""
-
-LOWER_IS_BETTER = ("mse", *RANKS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,7 +214,7 @@ def _marked(row: Row, published: Sequence[Row]) -> Row:
     for column, cell in row.cells.items():
         theirs = [r.cells[column].value for r in published if r.split in (row.split, "") and column in r.cells]
         if theirs and cell.low is not None and cell.high is not None:
-            best = min(theirs) if column.metric in LOWER_IS_BETTER else max(theirs)
+            best = min(theirs) if column.metric in LESS_IS_BETTER else max(theirs)
             apart = not cell.low <= best <= cell.high
             cells[column] = replace(cell, is_apart=apart)
     return Row(kind=row.kind, name=row.name, split=row.split, cells=cells)

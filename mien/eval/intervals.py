@@ -22,15 +22,15 @@ from jaxtyping import Bool, Float, Int
 
 from mien.config import Config
 from mien.eval.resamples import SEED, can_resample, draws, each_once, group_numbers, num_groups_of
-from mien.eval.retrieval import Ranks, retrieval_scores
+from mien.eval.retrieval import RANKS, Ranks, retrieval_scores
 
 NUM_RESAMPLES = 1000
 NUM_RESAMPLES_RANKED = 100  # at the least, of scores that rank: their cost is samples × resamples × labels
 MAX_DRAWS = 20_000_000  # samples × resamples of scores that rank: 1,000 resamples up to 20,000 samples
 LEVEL = 0.95
 TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
-RANGES = {"r2": (-np.inf, 1.0), "mse": (0.0, np.inf), "pearson": (-1.0, 1.0)}
-"""Between what a score lies that is no share of 0 to 1; ranks lie from 1 up."""
+RANGES = {"r2": (-np.inf, 1.0), "mse": (0.0, np.inf), "pearson": (-1.0, 1.0)} | dict.fromkeys(RANKS, (1.0, np.inf))
+"""Between what a score lies that is no share of 0 to 1."""
 
 
 class Interval(Config):
@@ -235,7 +235,7 @@ def _bounds(drawn: Scores, once: Scores, *, group_of: Int[np.ndarray, "n"]) -> I
         there, score = values[~np.isnan(values)], float(once[name][0])
         if not len(there) or np.isnan(score):
             continue
-        least, greatest = RANGES.get(name, (0.0, 1.0)) if "rank" not in name else (1.0, np.inf)
+        least, greatest = RANGES.get(name, (0.0, 1.0))
         moved = np.percentile(there, TAILS) - 2 * (there.mean() - score)
         low, high = np.clip(moved, least, greatest).tolist()
         intervals[name] = Interval(

@@ -9,7 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mien.eval import scores
+from mien.eval.retrieval import RANKS
 from mien.eval.scores import MacroScore
+
+LESS_IS_BETTER = frozenset({"mse", *RANKS})
+"""Of all scores, those of retrieval too."""
 
 Scored = dict[str, MacroScore | float]
 

@@ -9,6 +9,7 @@ from html import escape
 from mien.eval.charts import COLOURS, mark
 from mien.eval.choices import choices
 from mien.eval.groups import group_rows
+from mien.eval.label_scores import LESS_IS_BETTER
 from mien.eval.results import EvalResult, TaskResult
 from mien.types import EMOTIONS
 
@@ -38,8 +39,6 @@ METRICS = {
     "ers": "emotion recognition score (ERS)",
 }
 """What the scores are called in full."""
-
-LESS_IS_BETTER = frozenset({"mse", *(name for name in METRICS if name.endswith("_rank"))})
 
 
 def result_table(runs: Runs) -> str:

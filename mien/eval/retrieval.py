@@ -15,6 +15,9 @@ from jaxtyping import Float, Int
 AT = (1, 5, 10)
 """The k of recall at k."""
 
+RANKS = tuple(f"{way}_{mean}_rank" for way in ("text_to_video", "video_to_text") for mean in ("median", "mean"))
+"""The scores that are ranks: from 1 up, less is better."""
+
 TIE = 1e-6  # cosines nearer than this are equal: those of equal float32 embeddings differ by as much as rounding does
 BLOCK_CELLS = 2**24  # cosines held in memory at a time (64 MB)
 

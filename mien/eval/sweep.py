@@ -13,15 +13,12 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool
 
-from mien.eval.label_scores import Scored, score_classes, score_labels, score_numbers
+from mien.eval.label_scores import LESS_IS_BETTER, Scored, score_classes, score_labels, score_numbers
 from mien.eval.probe import LinearProbe, fit_probe
 from mien.eval.protocol import ClassNames, Sweep, Task
 from mien.eval.scores import MacroScore
 from mien.eval.smoothing import smooth
 from mien.types import Features, MienError
-
-ERRORS = frozenset({"mse"})
-"""The metrics of which less is better."""
 
 
 def choose(task: Task, *, classes: ClassNames, train: Features, validation: Features | None) -> Task:
@@ -84,7 +81,7 @@ def _worth(task: Task, sweep: Sweep, classes: ClassNames, *, train: Features, va
     value = score.value if isinstance(score, MacroScore) else score
     if math.isnan(value):
         return -math.inf
-    return -value if sweep.metric in ERRORS else value
+    return -value if sweep.metric in LESS_IS_BETTER else value
 
 
 def _scored(task: Task, classes: ClassNames, *, train: Features, validation: Features) -> Scored:

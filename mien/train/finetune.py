@@ -21,10 +21,9 @@ from mien.data.loader import BatchPlan, load_for_training
 from mien.data.store import Store
 from mien.eval.features import extract_features
 from mien.eval.finetune import Finetune
-from mien.eval.label_scores import value_of
+from mien.eval.label_scores import LESS_IS_BETTER, value_of
 from mien.eval.probe import LinearProbe
 from mien.eval.results import FinetuneResult
-from mien.eval.sweep import ERRORS
 from mien.eval.tuned import FinetuneJob, Tuned, score_head
 from mien.hub import ModelFolder, save_model
 from mien.inference import Mien, embed_clips
@@ -104,7 +103,7 @@ class _Task:
         tuned = Mien(
             cast(VideoClip, method.deployed.model), config=self.folder, tokenizer=base.tokenizer, device=base.device
         )
-        best = BestEpoch(self.run / BEST, less_is_better=self.settings.metric in ERRORS)
+        best = BestEpoch(self.run / BEST, less_is_better=self.settings.metric in LESS_IS_BETTER)
         self._train(method, tuned, best)
         if self.job.validation is not None:
             load_weights(method.deployed, self.run / BEST)
