@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
 from torch import Tensor
 
@@ -60,7 +60,11 @@ class Distortions(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Distortion:
-    """One draw. `matrix` takes pixels of the picture to pixels of the distorted one; what moves in is mirrored."""
+    """One draw. What moves in is mirrored.
+
+    `matrix` takes pixels of the picture to pixels of the distorted one, both counted from their middles, as OpenCV has
+    it: the edges of pixel 0 are at -0.5 and 0.5.
+    """
 
     matrix: Float[np.ndarray, "2 3"]
     contrast: float
@@ -89,13 +93,16 @@ class Distortion:
         return np.clip(values, 0, 255).round().astype(np.uint8)
 
     def boxes(self, boxes: Float[Tensor, "n 4"], *, size: int) -> Float[Tensor, "n 4"]:
-        """The extent of each distorted box within the picture; empty ones stay empty."""
-        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).double()
+        """The extent of each distorted box within the picture; all zero where it is empty, or outside."""
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).double() - 0.5  # edges, from pixels' middles
         matrix = torch.from_numpy(self.matrix)
-        moved = (corners @ matrix[:, :2].T + matrix[:, 2]).clamp(0, size)
+        moved = (corners @ matrix[:, :2].T + matrix[:, 2] + 0.5).clamp(0, size)
         extent = torch.cat([moved.amin(dim=1), moved.amax(dim=1)], dim=1).to(boxes.dtype)
-        is_empty = (boxes[:, 2:] <= boxes[:, :2]).any(dim=1, keepdim=True)
-        return extent.masked_fill(is_empty, 0)
+        return extent.masked_fill(_is_empty(boxes) | _is_empty(extent), 0)
+
+
+def _is_empty(boxes: Float[Tensor, "n 4"]) -> Bool[Tensor, "n 1"]:
+    return (boxes[:, 2:] <= boxes[:, :2]).any(dim=1, keepdim=True)
 
 
 def _about_the_centre(

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from mien.config import Config
 
 NORM_GROUPS = 8
+VARIANCE_FLOOR = 1e-6
+"""Added to the variance of a channel's weights: equal ones give zeros, not NaN; others hardly notice."""
 
 
 class ConvStemConfig(Config):
@@ -90,7 +92,7 @@ class StandardizedConv2d(nn.Conv2d):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d gh gw"]:
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), keepdim=True)
         fan_in = self.weight[0].numel()
-        weight = (self.weight - mean) * torch.rsqrt(variance * fan_in + 1e-6)
+        weight = (self.weight - mean) * torch.rsqrt(variance * fan_in + VARIANCE_FLOOR)
         return F.conv2d(x, weight, self.bias, self.stride, self.padding)
 
 

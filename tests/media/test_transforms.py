@@ -111,3 +111,11 @@ def test_normalised_pixels_are_those_of_the_formula(normalization: str) -> None:
     found = preprocess.normalize(pixels)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, (pixels.float() / 255 - mean) / std)
+
+
+def test_grey_is_the_luma_of_a_colour_three_times() -> None:
+    colours = torch.tensor([[255, 0, 0], [0, 255, 0], [10, 20, 30]], dtype=torch.uint8)[:, :, None, None]
+    found = Preprocess(image_size=1, normalization="imagenet", grayscale=True).normalize(colours)[..., 0, 0]
+    luma = torch.tensor([255 * 0.299, 255 * 0.587, 2.99 + 11.74 + 3.42])[:, None] / 255
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    torch.testing.assert_close(found, (luma - mean) / std)

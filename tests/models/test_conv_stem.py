@@ -1,0 +1,71 @@
+"""The convolutional stem: a patch embedding's shape, tokens of a picture by itself, weights standardised."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch.utils.flop_counter import FlopCounterMode
+
+from mien.models.conv_stem import ConvStem, ConvStemConfig, StandardizedConv2d, stem_forward_flops
+from mien.models.vit import VisionConfig, VisionTransformer
+
+CONFIG = ConvStemConfig(widths=(8, 16, 24), depths=(1, 2, 1))
+
+
+def test_stem_gives_the_shape_of_a_patch_embedding() -> None:
+    assert ConvStem(CONFIG, width=20)(torch.randn(2, 3, 48, 32)).shape == (2, 20, 6, 4)
+    assert CONFIG.stride == 8
+
+
+def test_vision_transformer_with_a_stem_embeds_pictures() -> None:
+    sizes = {"image_size": 16, "patch_size": 8, "width": 16, "layers": 1, "heads": 2, "mlp_width": 16}
+    vision = VisionTransformer(VisionConfig.model_validate(sizes | {"stem": CONFIG}), embed_dim=5)
+    tokens = vision.embed(torch.randn(3, 3, 16, 16))
+    assert tokens.shape == (3, 1 + 4, 16)
+    vision.pool(vision.encode(tokens)).sum().backward()
+    assert all(p.grad is not None for p in vision.patch_embedding.parameters())
+
+
+def test_tokens_of_a_picture_do_not_depend_on_its_batch() -> None:
+    stem, pictures = ConvStem(CONFIG, width=20).train(), torch.randn(3, 3, 16, 16)
+    alone = stem(pictures[1:2])
+    torch.testing.assert_close(stem(pictures)[1:2], alone, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(stem(torch.cat([pictures[1:2], 100 * pictures]))[:1], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_standardised_weights_ignore_scale_and_shift() -> None:
+    conv, picture = StandardizedConv2d(8, 4, kernel_size=3, bias=False), torch.randn(1, 8, 5, 5)
+    before = conv(picture)
+    with torch.no_grad():
+        conv.weight.mul_(3.0).add_(0.7)
+    torch.testing.assert_close(conv(picture), before, rtol=1e-4, atol=1e-4)
+
+
+def test_channel_of_equal_weights_gives_zeros() -> None:
+    conv = StandardizedConv2d(8, 4, kernel_size=3, bias=False)
+    torch.nn.init.constant_(conv.weight, 2.0)
+    assert not conv(torch.randn(1, 8, 5, 5)).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"patch_size": 16}, r"patch_size 16 .* 3 stages make: 8"),
+        ({"stem": {"widths": [8, 12], "depths": [1, 1]}}, r"\(8, 12\) are not multiples of 8"),
+        ({"stem": {"widths": [8, 16], "depths": [1]}}, r"depths \(1,\) are not one each"),
+        ({"stem": {"widths": [8], "depths": [0]}}, r"depths \(0,\)"),
+        ({"stem": {"widths": [], "depths": []}}, r"widths \(\)"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused_by_name(changes: dict[str, object], message: str) -> None:
+    sizes = {"image_size": 32, "patch_size": 8, "width": 16, "heads": 2, "stem": CONFIG.model_dump()}
+    with pytest.raises(ValidationError, match=message):
+        VisionConfig.model_validate(sizes | changes)
+
+
+@pytest.mark.parametrize("image_size", [16, 48])
+def test_stem_costs_what_torch_counts(image_size: int) -> None:
+    with FlopCounterMode(display=False) as counter:
+        ConvStem(CONFIG, width=20)(torch.randn(2, 3, image_size, image_size))
+    assert 2 * stem_forward_flops(CONFIG, image_size=image_size, width=20) == counter.get_total_flops()
