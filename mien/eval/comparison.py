@@ -17,6 +17,7 @@ from mien.eval.label_scores import LESS_IS_BETTER
 from mien.eval.published import PublishedValue, published_values
 from mien.eval.results import EvalResult, TaskResult
 from mien.eval.retrieval import RANKS
+from mien.eval.uncertainty import uncertainty_notes
 from mien.types import MienError
 
 NUMBERS = ("r2", "mse", "pearson", *RANKS)
@@ -220,41 +221,12 @@ def _marked(row: Row, published: Sequence[Row]) -> Row:
     return Row(kind=row.kind, name=row.name, split=row.split, cells=cells)
 
 
-def _folds(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
-    """Each run's scores by fold, of each task's metrics."""
-    return [
-        f"{name} {task.name} {metric} {' '.join('–' if value is None else f'{value:.4f}' for value in values)}"
-        for name, result in runs
-        for task in result.tasks
-        if task.folds is not None
-        for metric, values in task.folds.metrics.items()
-    ]
-
-
-def _drawn(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
-    """What the runs' intervals were drawn of, each once."""
-    found = [
-        "the samples of the split"
-        if interval.num_groups is None
-        else f"{interval.num_groups:,} {result.grouped_by or 'group'}s of the split, each drawn whole"
-        for _, result in runs
-        for task in result.tasks
-        for interval in task.intervals.values()
-    ]
-    return list(dict.fromkeys(found))
-
-
 def _choices(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
     return [f"{name}, {choice}" for name, result in runs for choice in choices(result)]
 
 
 def _legend(ours: Sequence[Row], runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
-    cells = [cell for row in ours for cell in row.cells.values()]
-    legend = [f"[low, high]: 95 % bootstrap interval over {drawn}" for drawn in _drawn(runs)]
-    if any(task.few_shot for _, result in runs for task in result.tasks):
-        legend.append("±: standard deviation over the seeds of few-shot draws")
-    if any(task.folds for _, result in runs for task in result.tasks):
-        legend.append("mean over the folds, ± their standard deviation; the folds: " + "; ".join(_folds(runs)))
-    if any(cell.is_apart for cell in cells):
+    legend = [*uncertainty_notes(runs)]
+    if any(cell.is_apart for row in ours for cell in row.cells.values()):
         legend.append("* the best published figure lies outside this interval; its own uncertainty is not known")
     return legend

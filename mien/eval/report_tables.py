@@ -1,8 +1,7 @@
-"""The tables of a report as HTML: scores and per-class recalls, a column a run; and the emotions' legend."""
+"""The tables of a report as HTML: scores with intervals, per-class recalls, a column a run; the emotions' legend."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
 
@@ -10,10 +9,9 @@ from mien.eval.charts import COLOURS, mark
 from mien.eval.choices import choices
 from mien.eval.groups import group_rows
 from mien.eval.label_scores import LESS_IS_BETTER
-from mien.eval.results import EvalResult, TaskResult
+from mien.eval.results import TaskResult
+from mien.eval.uncertainty import Runs, uncertainty_notes
 from mien.types import EMOTIONS
-
-Runs = Sequence[tuple[str, EvalResult]]
 
 METRICS = {
     "accuracy": "accuracy",
@@ -106,9 +104,15 @@ def _task_rows(task: TaskResult, runs: Runs, *, width: int) -> str:
 
 
 def _spread(task: TaskResult, metric: str) -> str:
-    runs = task.few_shot or task.folds
+    """A score's deviation over draws or folds, or else its interval."""
+    runs, interval = task.few_shot or task.folds, task.intervals.get(metric)
     deviation = runs.deviation[metric] if runs else None
-    return "" if deviation is None else f' <span class="soft">± {deviation:.3f}</span>'
+    if deviation is not None:
+        return f' <span class="soft">± {deviation:.3f}</span>'
+    if interval is None:
+        return ""
+    low, high = (_number(bound, bold=False) for bound in (interval.low, interval.high))
+    return f' <span class="soft">[{low}, {high}]</span>'
 
 
 def _how(task: TaskResult) -> str:
@@ -165,17 +169,11 @@ def _choices(runs: Runs) -> str:
 
 
 def _uncertainty(runs: Runs) -> str:
-    """One standard error of the first run's accuracy, where there is one, so that nobody reads noise."""
-    result = runs[0][1]
-    known = [t.metrics["accuracy"] for t in result.tasks if t.metrics.get("accuracy") is not None]
-    if not known or known[0] is None:
+    """What stands beside the scores, so that nobody reads noise."""
+    notes = [f"{escape(note)}." for note in uncertainty_notes(runs)]
+    if not notes:
         return ""
-    error = math.sqrt(known[0] * (1 - known[0]) / result.num_used)
-    return (
-        f'<p class="soft">With {result.num_used:,} clips, one standard error of the accuracy is ±{error:.3f}; '
-        "clips of one video resemble each other, so the true one is somewhat larger. Another seed of training "
-        "moves the scores as well.</p>"
-    )
+    return f'<p class="soft">{" ".join(notes)} Another seed of training moves the scores as well.</p>'
 
 
 def _bar(value: float | None, emotion: str) -> str:
