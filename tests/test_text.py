@@ -124,3 +124,59 @@ def test_a_single_string_and_a_tiny_context_are_refused(tokenizer: Tokenizer) ->
         tokenizer.encode("joy")
     with pytest.raises(MienError, match="context_length = 1"):
         tokenizer.encode(["joy"], context_length=1)
+
+
+# ── a smaller vocabulary ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def small() -> Tokenizer:
+    return Tokenizer.clip(vocab_size=2000)
+
+
+def decoded(tokenizer: Tokenizer, token_ids: list[int]) -> str:
+    """The words that the ids between start and end stand for."""
+    words = [tokenizer._bpe.id_to_token(i) for i in token_ids]
+    assert words[0] == "<|startoftext|>"
+    end = words.index("<|endoftext|>")
+    return "".join(words[1:end]).replace("</w>", " ").strip()
+
+
+def test_smaller_vocabulary_has_its_special_tokens_at_the_end(small: Tokenizer) -> None:
+    assert (small.sot_id, small.eot_id, small.vocab_size) == (1998, 1999, 2000)
+    ids = small.encode(TEXTS)
+    assert ids.max() == small.eot_id
+    assert (ids[:, 0] == small.sot_id).all()
+
+
+def test_smaller_vocabulary_says_the_same_in_more_tokens(small: Tokenizer, tokenizer: Tokenizer) -> None:
+    text = "The furious person raises both eyebrows."
+    rows = [t.encode([text])[0].tolist() for t in (small, tokenizer)]
+    assert len(rows[0]) > len(rows[1])
+    assert decoded(small, rows[0]) == decoded(tokenizer, rows[1]) == "the furious person raises both eyebrows ."
+    assert small.encode(["the"]).tolist() == [[1998, tokenizer.encode(["the"])[0, 1], 1999]]  # merges keep their ids
+
+
+def test_size_that_the_captions_tokenizer_is_said_to_have_keeps_angry_whole_and_cuts_furious() -> None:
+    twelve_thousand = Tokenizer.clip(vocab_size=12_288)
+    lengths = [len(twelve_thousand.encode([word])[0]) - 2 for word in ("angry", "furious")]
+    assert lengths[0] == 1
+    assert lengths[1] > 1
+
+
+def test_whole_vocabulary_is_clips(tokenizer: Tokenizer) -> None:
+    assert torch.equal(Tokenizer.clip(vocab_size=49_408).encode(TEXTS), tokenizer.encode(TEXTS))
+
+
+def test_smaller_tokenizer_is_saved_and_loaded(small: Tokenizer, tmp_path: Path) -> None:
+    small.save(tmp_path / "tokenizer.json")
+    loaded = Tokenizer.load(tmp_path / "tokenizer.json")
+    assert torch.equal(loaded.encode(TEXTS), small.encode(TEXTS))
+    assert loaded.vocab_size == 2000
+
+
+@pytest.mark.parametrize("vocab_size", [0, 514, 49_409])
+def test_vocabulary_that_cannot_be_cut_from_clips_is_refused(vocab_size: int) -> None:
+    with pytest.raises(MienError, match=f"{vocab_size} tokens cannot be cut from CLIP's: choose 515 to 49408"):
+        Tokenizer.clip(vocab_size=vocab_size)
+    assert Tokenizer.clip(vocab_size=515).vocab_size == 515

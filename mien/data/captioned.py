@@ -117,7 +117,8 @@ def collate_captioned(
     local = [[*s.local, *[""] * (max_local - len(s.local))] for s in samples]
     texts = [s.caption.overall for s in samples] + [s.caption.summary for s in samples]
     token_ids = tokenizer.encode(texts + [text for own in local for text in own], context_length=context_length)
-    count = len(samples)
+    count, length = len(samples), token_ids.shape[1]
+    present = [[k < len(s.local) for k in range(max_local)] for s in samples]
     return CaptionBatch(
         frames=batch.frames,
         boxes=batch.boxes,
@@ -125,9 +126,7 @@ def collate_captioned(
         sentiment_logits=batch.sentiment_logits,
         ids=batch.ids,
         summary_ids=token_ids[count : 2 * count],
-        local_ids=token_ids[2 * count :].reshape(count, max_local, -1),
-        present=torch.tensor([[k < len(s.local) for k in range(max_local)] for s in samples], dtype=torch.bool).reshape(
-            count, max_local
-        ),
-        votes=torch.tensor([s.votes for s in samples]).reshape(count, -1),
+        local_ids=token_ids[2 * count :].reshape(count, max_local, length),
+        present=torch.tensor(present, dtype=torch.bool),
+        votes=torch.tensor([s.votes for s in samples], dtype=torch.float32),
     )
