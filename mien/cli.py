@@ -25,6 +25,7 @@ from mien.terminal import (
     say,
     show_cut_off,
     show_epoch,
+    show_faces,
     show_failures,
     show_findings,
     show_moments,
@@ -424,6 +425,7 @@ def classify(
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
     precision: PrecisionOption = "float32",
     template: Annotated[list[str] | None, typer.Option(help="Prompt with {} for the label; repeatable.")] = None,
+    faces: Annotated[bool, typer.Option("--faces", help="Each face by itself, with a model made for faces.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For a machine to read.")] = False,
 ) -> None:
     """Say which of your words fits a video when: a probability a word, every few seconds. Apparent emotion only.
@@ -431,11 +433,17 @@ def classify(
     Example: `mien classify video.mp4 --model models/emotionclip --labels "joy,anger,relief"`
     """
     with errors():
+        from mien.face_moments import FACE_TEMPLATES, classify_faces
         from mien.inference import TEMPLATES, Mien
         from mien.types import Skipped
 
         words = [word.strip() for word in labels.split(",") if word.strip()]
         loaded = Mien.from_pretrained(model, precision=precision)
+        if faces:
+            with console.status(f"reading {video}, finding faces, embedding"):
+                found = classify_faces(loaded, video, words, templates=template or FACE_TEMPLATES, window_s=window)
+            show_faces(found, words, as_json=as_json)
+            return
         with console.status(f"reading {video}, finding people, embedding"):
             cut_off = list[Skipped]()
             moments = loaded.classify(

@@ -226,13 +226,7 @@ class Mien:
         The file goes through `prepare` into a temporary store, so that it is read just as training data are. Of a file
         that is cut off, what decodes is embedded, and `on_missing` told. Raises MienError if it cannot be read.
         """
-        if not path.is_file():
-            raise MienError(
-                f"no file at {path}" if not path.exists() else f"{path} is a folder; `mien embed` takes those"
-            )
-        if path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
-            known = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
-            raise MienError(f"{path} is, by its name, neither a video nor a picture: known are {known}")
+        require_media(path)
         _require_window(window_s)
         with tempfile.TemporaryDirectory() as folder:
             alone = Path(folder) / "video" / path.name  # apart from its subtitles, which embedding does not need
@@ -368,6 +362,15 @@ def _write_table(out: Path, model: Mien, moments: Sequence[tuple[Path, Moment]])
     ).replace_schema_metadata({"mien": model.config.model_dump_json()})
     with whole_file(out) as part:
         pq.write_table(table, part)
+
+
+def require_media(path: Path) -> None:
+    """Raise MienError unless `path` is a file that is, by its name, a video or a picture."""
+    if not path.is_file():
+        raise MienError(f"no file at {path}" if not path.exists() else f"{path} is a folder; `mien embed` takes those")
+    if path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+        known = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
+        raise MienError(f"{path} is, by its name, neither a video nor a picture: known are {known}")
 
 
 def media_files(folder: Path) -> list[Path]:

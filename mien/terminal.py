@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -213,11 +213,35 @@ def show_moments(moments: Sequence[Any], words: Sequence[str], *, as_json: bool)
     for word in words:
         table.add_column(escape(word), justify="right")
     for m in moments:
-        best = max(m.scores.values())
-        cells = (f"[bold green]{p:.2f}[/]" if p == best else f"{p:.2f}" for p in m.scores.values())
-        table.add_row(_clock(m.start_s), _clock(m.end_s), *cells)
+        table.add_row(_clock(m.start_s), _clock(m.end_s), *_shares(m.scores))
     output.print(table)
     say("Apparent emotion, as the model sees it; not what the person feels.", style="dim")
+
+
+def show_faces(moments: Sequence[Any], words: Sequence[str], *, as_json: bool) -> None:
+    """A row a face and stretch: when, who, where, and how probable each word is; the most probable in bold."""
+    if as_json:
+        kept = ("video", "person", "start_s", "end_s", "xyxy", "num_faces", "scores")
+        print_json([{name: getattr(m, name) for name in kept} for m in moments])
+        return
+    if not moments:
+        say("No face was found.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("from", "to", "who", "where"):
+        table.add_column(column)
+    for word in words:
+        table.add_column(escape(word), justify="right")
+    for m in moments:
+        where = ", ".join(f"{side:.0f}" for side in m.xyxy)
+        table.add_row(_clock(m.start_s), _clock(m.end_s), str(m.person), where, *_shares(m.scores))
+    output.print(table)
+    say("Apparent emotion, as the model sees it; not what the person feels.", style="dim")
+
+
+def _shares(scores: Mapping[str, float]) -> list[str]:
+    best = max(scores.values())
+    return [f"[bold green]{p:.2f}[/]" if p == best else f"{p:.2f}" for p in scores.values()]
 
 
 def _clock(seconds: float) -> str:
