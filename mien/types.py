@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, UInt8
@@ -185,6 +185,10 @@ class Labels:
     vad: tuple[float, ...] | None = None
 
 
+LabelKind = Literal["category", "scores", "vad"]
+"""The fields of `Labels`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabeledClip:
     """One benchmark sample: a stretch of a video of a store, and its labels."""
@@ -278,6 +282,6 @@ ASSETS = Path(__file__).parent / "assets"
 
 __all__ = [
     "ASSETS", "CATEGORIES", "EMOTIONS", "UNKNOWN", "BoxTable", "Caption", "CaptionBatch", "Clip", "ClipBatch",
-    "Detections", "FaceTable", "Features", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped", "StepOutput",
-    "UInt8", "VideoInfo", "Word",
+    "Detections", "FaceTable", "Features", "LabelKind", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped",
+    "StepOutput", "UInt8", "VideoInfo", "Word",
 ]  # fmt: skip

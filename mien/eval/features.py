@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.types import ClipBatch, Features, LabeledClip, MienError
+from mien.types import ClipBatch, Features, LabeledClip, LabelKind, MienError
 
 Embed = Callable[[ClipBatch], Float[Tensor, "b e"]]
 
@@ -48,6 +49,18 @@ def features_of(x: Float[np.ndarray, "n e"], *, samples: Sequence[LabeledClip]) 
         groups=tuple(sample.group for sample in samples),
         attributes=tuple(sample.attributes for sample in samples),
     )
+
+
+def labels_of(
+    features: Features, kind: LabelKind, *, task: str, role: Literal["fitted on", "chosen on", "scored on"]
+) -> np.ndarray:
+    """The labels of that kind, row by row. Raises MienError where there are none, naming the task that wants them."""
+    labels = {"category": features.category, "scores": features.scores, "vad": features.vad}[kind]
+    if labels is None:
+        raise MienError(
+            f"task {task!r} wants labels ({kind}), and the clips it is {role} have none; take another split or protocol"
+        )
+    return labels
 
 
 def _check_order(ids: Sequence[str], samples: Sequence[LabeledClip]) -> None:

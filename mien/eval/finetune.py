@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from mien.config import Config
 from mien.media.transforms import Augment
+from mien.types import LabelKind
 
-CHOOSE_BY = {
+CHOOSE_BY: dict[LabelKind, tuple[str, ...]] = {
     "category": ("accuracy", "uar", "weighted_f1", "macro_f1", "macro_auc"),
     "scores": ("macro_map", "top1_hit", "macro_auc"),
     "vad": ("r2", "mse", "pearson"),
@@ -25,7 +26,7 @@ class Finetune(Config):
     """
 
     kind: Literal["finetune"] = "finetune"
-    labels: Literal["category", "scores", "vad"] = "category"
+    labels: LabelKind = "category"
     """Exclusive classes, labels that go together, or numbers."""
     epochs: int = Field(20, gt=0)
     batch_size: int = Field(64, ge=2)

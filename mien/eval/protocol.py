@@ -16,7 +16,7 @@ from mien.config import Config, load_config
 from mien.errors import did_you_mean
 from mien.eval.probe import ProbeConfig
 from mien.eval.smoothing import Smoothing
-from mien.types import MienError
+from mien.types import LabelKind, MienError
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 
@@ -93,7 +93,7 @@ class Task(Config):
         return self.probe.kind not in ("zeroshot", "retrieval")
 
     @property
-    def labels(self) -> Literal["category", "scores", "vad", "text"]:
+    def labels(self) -> LabelKind | Literal["text"]:
         """The field of `Labels` that it wants, or the clip's text."""
         match self.probe.kind:
             case "multinomial":
@@ -229,6 +229,10 @@ class ClassNames:
     category: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
     vad: tuple[str, ...] = ()
+
+    def of(self, kind: LabelKind) -> tuple[str, ...]:
+        """The names of one kind of label."""
+        return {"category": self.category, "scores": self.scores, "vad": self.vad}[kind]
 
 
 def load_protocol(benchmark: str, name: str) -> Protocol:

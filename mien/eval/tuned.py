@@ -6,20 +6,19 @@ Evaluation never sees training: it calls a function of type `FineTune`, which `m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32
 
-from mien.eval.features import features_of
+from mien.eval.features import features_of, labels_of
 from mien.eval.finetune import Finetune
-from mien.eval.label_scores import Scored, score_classes, score_labels, score_numbers
+from mien.eval.label_scores import Scored, score_classes, score_labels, score_numbers, value_of
 from mien.eval.probe import LinearProbe
 from mien.eval.protocol import ClassNames, Task
 from mien.eval.results import FinetuneResult, TaskResult
 from mien.eval.tasks import run_task
-from mien.types import Features, LabeledClip, MienError
+from mien.types import Features, LabeledClip, LabelKind, MienError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,31 +55,58 @@ def run_fine_tuned(
     validation: Sequence[LabeledClip] | None,
     test: Sequence[LabeledClip],
 ) -> tuple[TaskResult, LinearProbe]:
-    """Fine-tune for the task on `train`, and score what came of it on `test`; `majority` knows all of `train`."""
+    """Fine-tune for the task on `train`, and score what came of it on `test`; `majority` knows all of `train`.
+
+    Raises MienError, before anything is trained, where a split lacks the labels or those to choose the epoch by.
+    """
     if fine_tune is None:
         raise MienError(f"task {task.name!r} is fine-tuned, for which features alone do not do: call evaluate_model")
-    names = {"category": classes.category, "scores": classes.scores, "vad": classes.vad}[settings.labels]
+    names = classes.of(settings.labels)
+    labels_of_train, labels_of_test = _labels_alone(train), _labels_alone(test)
+    labels_of(labels_of_train, settings.labels, task=task.name, role="fitted on")
+    labels_of(labels_of_test, settings.labels, task=task.name, role="scored on")
+    if validation is not None:
+        truth = labels_of(_labels_alone(validation), settings.labels, task=task.name, role="chosen on")
+        _require_score(task, settings, classes=names, truth=truth)
     tuned = fine_tune(
         FinetuneJob(task=task, settings=settings, classes=names, train=train, validation=validation, test=test)
     )
-    labels_of_train = features_of(np.zeros((len(train), 0), np.float32), samples=train)
     result, head = run_task(
-        task, classes=classes, train=labels_of_train, test=features_of(tuned.x, samples=test), tuned=tuned.head
+        task,
+        classes=classes,
+        train=labels_of_train,
+        test=replace(labels_of_test, x=tuned.x),
+        tuned=tuned.head,
     )
     return result.model_copy(update={"finetune": tuned.told}), head
 
 
-def score_head(
-    head: LinearProbe, features: Features, *, labels: Literal["category", "scores", "vad"], positive_at: float
-) -> Scored:
-    """The scores of a head's kind of label, by name."""
-    truth = {"category": features.category, "scores": features.scores, "vad": features.vad}[labels]
-    if truth is None:
-        raise MienError(f"the split to choose the epoch on has no {labels}")
+def score_head(head: LinearProbe, features: Features, *, task: Task, labels: LabelKind) -> Scored:
+    """The scores of a head on the features of the samples that the epoch is chosen on, by name."""
+    truth = labels_of(features, labels, task=task.name, role="chosen on")
+    decided = head.decision(features.x) if labels == "vad" else head.probabilities(features.x)
+    return _scored(truth, decided, task=task, labels=labels)
+
+
+def _scored(truth: np.ndarray, decided: np.ndarray, *, task: Task, labels: LabelKind) -> Scored:
     match labels:
         case "category":
-            return score_classes(truth, head.probabilities(features.x))
+            return score_classes(truth, decided)
         case "scores":
-            return score_labels(truth >= positive_at, head.probabilities(features.x))
+            return score_labels(truth >= task.positive_at, decided)
         case "vad":
-            return score_numbers(truth, head.decision(features.x))
+            return score_numbers(truth, decided)
+
+
+def _labels_alone(samples: Sequence[LabeledClip]) -> Features:
+    return features_of(np.zeros((len(samples), 0), np.float32), samples=samples)
+
+
+def _require_score(task: Task, settings: Finetune, *, classes: tuple[str, ...], truth: np.ndarray) -> None:
+    """The metric by which epochs are chosen exists for these labels; whether it does, no prediction changes."""
+    score = _scored(truth, np.zeros((len(truth), len(classes))), task=task, labels=settings.labels)[settings.metric]
+    if value_of(score) is None:
+        raise MienError(
+            f"task {task.name!r} chooses its epoch by {settings.metric}, which does not exist for the labels of "
+            f"{settings.choose_on!r}; set another choose_by, or leave out choose_on"
+        )

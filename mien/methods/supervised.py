@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mien.methods.base import Embeddings, Method
 from mien.methods.running_mean import RunningMean
-from mien.types import ClipBatch, MienError, StepOutput
+from mien.types import ClipBatch, LabelKind, MienError, StepOutput
 
 HEAD_DEVIATION = 0.01
 """Of the head's first weights: small, so that the first steps' gradients do not shake what is pre-trained."""
@@ -59,7 +59,7 @@ class Supervised(Method):
         embed: EmbedWith,
         width: int,
         num_outputs: int,
-        labels: Literal["category", "scores", "vad"],
+        labels: LabelKind,
         ids: Sequence[str],
         targets: Shaped[Tensor, "n *c"],
         label_smoothing: float = 0.0,

@@ -37,11 +37,11 @@ from mien.train.metrics import MetricsWriter, read_metrics
 from mien.train.optim import OptimConfig
 from mien.train.targets import share_of, targets_of
 from mien.train.trainer import Trainer, TrainerConfig
-from mien.types import ClipBatch, Features, LabeledClip, MienError
+from mien.types import ClipBatch, Features, LabeledClip, LabelKind, MienError
 from mien.whole_file import write_whole
 
 SETTINGS, BEST, HEAD = "finetune.json", "best.safetensors", "head.safetensors"
-HEAD_KINDS: dict[str, Literal["multinomial", "one_vs_rest", "ridge"]] = {
+HEAD_KINDS: dict[LabelKind, Literal["multinomial", "one_vs_rest", "ridge"]] = {
     "category": "multinomial",
     "scores": "one_vs_rest",
     "vad": "ridge",
@@ -92,7 +92,7 @@ class _Task:
                 f"{settings.batch_size}; set a smaller batch_size"
             )
         self.folder = _read_as(given.base.config, self.fitted, settings, trained_on=given.trained_on)
-        self.targets = targets_of(self.fitted, settings.labels, positive_at=job.task.positive_at)
+        self.targets = targets_of(self.fitted, settings.labels, positive_at=job.task.positive_at, task=job.task.name)
         self.steps_per_epoch = len(self.fitted) // settings.batch_size
 
     def fit(self) -> Tuned:
@@ -279,9 +279,7 @@ class _Task:
     def _scores(self, method: Supervised, *, tuned: Mien) -> dict[str, float]:
         """What the method scores on the validation samples as it is."""
         features = self._features(tuned, self.job.validation or ())
-        scored = score_head(
-            self._head(method), features, labels=self.settings.labels, positive_at=self.job.task.positive_at
-        )
+        scored = score_head(self._head(method), features, task=self.job.task, labels=self.settings.labels)
         return {name: value for name, score in scored.items() if (value := value_of(score)) is not None}
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from mien.eval.features import features_of
-from mien.types import LabeledClip, MienError
-
-LabelKind = Literal["category", "scores", "vad"]
+from mien.eval.features import features_of, labels_of
+from mien.types import LabeledClip, LabelKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,15 +31,14 @@ class Targets:
         return weights * (counts > 0)
 
 
-def targets_of(samples: Sequence[LabeledClip], labels: LabelKind, *, positive_at: float) -> Targets:
+def targets_of(samples: Sequence[LabeledClip], labels: LabelKind, *, positive_at: float, task: str) -> Targets:
     """The samples' labels as targets; a label holds from the score `positive_at` up.
 
-    Raises MienError where samples have no such labels. A dimension that is the same in all is not scaled.
+    A dimension that is the same in all is not scaled. Raises MienError, naming `task`, where samples have no such
+    labels.
     """
     features = features_of(np.zeros((len(samples), 0), np.float32), samples=samples)
-    own = {"category": features.category, "scores": features.scores, "vad": features.vad}[labels]
-    if own is None:
-        raise MienError(f"the samples to train on have no {labels}")
+    own = labels_of(features, labels, task=task, role="fitted on")
     if labels == "category":
         return Targets(values=torch.from_numpy(own))
     if labels == "scores":

@@ -1,5 +1,6 @@
 import json
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from mien.config import validate
 from mien.data.clips import ClipSettings
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
+from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fakes import write_fake
+from mien.eval.benchmarks.release import Release
 from mien.eval.features import features_of
 from mien.eval.finetune import CHOOSE_BY, Finetune
 from mien.eval.probe import LinearProbe
-from mien.eval.protocol import Protocol, protocol_names
+from mien.eval.protocol import Protocol, Task, protocol_names
 from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
@@ -62,12 +65,12 @@ def tiny_mien() -> Mien:
     return Mien(VideoClip(config), config=folder, tokenizer=None, device="cpu")
 
 
-def fine_tuned(store: Store, run: Path, *, on_epoch=say_nothing, **settings) -> EvalResult:
+def fine_tuned(store: Store, run: Path, *, on_epoch=say_nothing, benchmark=XOR, **settings) -> EvalResult:
     base = tiny_mien()
     task = {"name": "emotion", "probe": QUICK | settings}
     protocol = {"name": "finetune", "source": "", "train_split": "train", "report": ["test"], "tasks": [task]}
     return evaluate(
-        XOR,
+        benchmark,
         root=run,
         store=store,
         embed=base.embed_batch,
@@ -201,6 +204,35 @@ def test_split_to_choose_on_is_neither_trained_on_nor_scored(store, tmp_path):
         fine_tuned(store, tmp_path, choose_on="train")
 
 
+def relabelled(split: str, change: Callable[[Labels], Labels]) -> Benchmark:
+    """XOR with other labels in one of its splits."""
+
+    def read(root: Path, name: str) -> Release:
+        release = XOR.read(root, name)
+        samples = tuple(replace(s, labels=change(s.labels)) if name == split else s for s in release.samples)
+        return replace(release, samples=samples)
+
+    return replace(XOR, read=read)
+
+
+@pytest.mark.parametrize(("split", "role"), [("train", "fitted on"), ("val", "chosen on"), ("test", "scored on")])
+def test_split_without_labels_is_refused_before_anything_is_trained(store, tmp_path, split, role):
+    unlabelled = relabelled(split, lambda labels: Labels())
+    with pytest.raises(MienError, match=f"the clips it is {role} have none"):
+        fine_tuned(store, tmp_path, benchmark=unlabelled, choose_on="val")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_metric_that_the_labels_to_choose_on_do_not_have_is_refused_before_anything_is_trained(store, tmp_path):
+    one_class = relabelled("val", lambda labels: replace(labels, category=0))
+    with pytest.raises(MienError, match="macro_auc, which does not exist for the labels of 'val'; set another"):
+        fine_tuned(store, tmp_path, benchmark=one_class, choose_on="val", choose_by="macro_auc")
+    no_positive = relabelled("val", lambda labels: replace(labels, scores=(0.0, 0.0)))
+    with pytest.raises(MienError, match="macro_map, which does not exist"):
+        fine_tuned(store, tmp_path, benchmark=no_positive, choose_on="val", labels="scores")
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_several_processes_are_refused(store, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(MienError, match="without torchrun"):
@@ -317,19 +349,19 @@ def test_share_takes_as_much_of_each_class_and_smaller_shares_are_in_larger_ones
 
 
 def test_class_weights_let_each_class_count_alike_and_are_one_on_the_mean():
-    targets = targets_of(samples_of(0, 0, 0, 2), "category", positive_at=0.5)
+    targets = targets_of(samples_of(0, 0, 0, 2), "category", positive_at=0.5, task="t")
     weights = targets.class_weights(3)
     assert weights.tolist() == pytest.approx([4 / 6, 0, 2])
     assert weights[targets.values].mean().item() == pytest.approx(1)
 
 
 def test_numbers_are_scaled_and_the_scale_is_kept():
-    targets = targets_of(samples_of(1, 3), "vad", positive_at=0.5)
+    targets = targets_of(samples_of(1, 3), "vad", positive_at=0.5, task="t")
     assert targets.values.tolist() == [[-1, 0], [1, 0]]
     mean, deviation = targets.scale
     assert (mean.tolist(), deviation.tolist()) == ([2, 5], [1, 1])
-    with pytest.raises(MienError, match="have no scores"):
-        targets_of(samples_of(1, 3), "scores", positive_at=0.5)
+    with pytest.raises(MienError, match=r"'t' wants labels \(scores\), and the clips it is fitted on have none"):
+        targets_of(samples_of(1, 3), "scores", positive_at=0.5, task="t")
 
 
 def test_epochs_are_chosen_by_the_scores_that_there_are():
@@ -337,7 +369,8 @@ def test_epochs_are_chosen_by_the_scores_that_there_are():
     features = replace(features, scores=np.eye(2, dtype=np.float32))
     for labels, kind in (("category", "multinomial"), ("scores", "one_vs_rest"), ("vad", "ridge")):
         head = LinearProbe(weight=np.eye(2), bias=np.zeros(2), kind=kind, classes=("a", "b"))
-        assert set(score_head(head, features, labels=labels, positive_at=0.5)) == set(CHOOSE_BY[labels])
+        task = Task.model_validate({"name": "t", "probe": QUICK | {"labels": labels}})
+        assert set(score_head(head, features, task=task, labels=labels)) == set(CHOOSE_BY[labels])
     with pytest.raises(MienError, match="choose_by 'r2' is none of accuracy, uar"):
         validate(Finetune, {"choose_by": "r2"}, source="here")
 
