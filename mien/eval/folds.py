@@ -39,7 +39,7 @@ def _mean_task(tasks: Sequence[TaskResult], results: Sequence[EvalResult]) -> Ta
     confusions = [np.array(task.confusion) for task in tasks if task.confusion is not None]
     return TaskResult(
         name=first.name,
-        probe=first.probe,
+        probe={name: value for name, value in first.probe.items() if all(task.probe[name] == value for task in tasks)},
         classes=first.classes,
         support=tuple(np.sum([task.support for task in tasks], axis=0).tolist()),
         metrics={name: mean_of(values) for name, values in by_fold.items()},
@@ -52,6 +52,7 @@ def _mean_task(tasks: Sequence[TaskResult], results: Sequence[EvalResult]) -> Ta
             num_used=tuple(result.num_used for result in results),
             metrics=by_fold,
             deviation={name: deviation_of(values) for name, values in by_fold.items()},
+            probes=tuple(task.probe for task in tasks),
         ),
     )
 

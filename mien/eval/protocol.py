@@ -179,6 +179,12 @@ class Protocol(Config):
                 f"protocol {self.name!r} has {self.folds} folds: its train_split and the one split of report end with "
                 "1, and nothing is chosen on a split or fine-tuned"
             )
+        parts = [task.name for task in self.tasks if task.few_shot is not None or task.probe.kind == "retrieval"]
+        if self.folds > 1 and parts:
+            raise ValueError(
+                f"protocol {self.name!r} has {self.folds} folds, over which a mean would hide what {', '.join(parts)} "
+                "must tell, the draws or the texts searched; leave out folds"
+            )
         return self
 
     @model_validator(mode="after")

@@ -66,6 +66,8 @@ class FoldsResult(Config):
     """By fold."""
     deviation: dict[str, float | None]
     """Standard deviation over the folds (of a sample: divided by one less than their number)."""
+    probes: tuple[dict[str, Any], ...] = ()
+    """By fold: a sweep chooses for each anew."""
 
 
 class FinetuneResult(Config):
@@ -100,7 +102,8 @@ class RetrievalResult(Config):
 
 
 class TaskResult(Config):
-    """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words.
+    """What one probe scored. `probe` is its configuration: of a zero-shot one, templates and words; of several folds
+    what these have in common.
 
     None stands for a score that does not exist (no class of it occurs in the split).
     """

@@ -6,6 +6,8 @@ from typing import Any
 
 from mien.eval.choices import choices
 from mien.eval.comparison import compare
+from mien.eval.folds import mean_over_folds
+from mien.eval.protocol import Protocol, Task
 from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult, TaskResult
 
@@ -48,6 +50,7 @@ def result(**sweep: Any) -> EvalResult:
     )
 
 
+TASK = {"name": "vad", "probe": {"kind": "ridge", "alpha": 1.0}, "sweep": {"grid": [1.0, 10.0], "metric": "r2"}}
 SWEPT = {"grid": [1.0, 10.0], "metric": "r2", "validation_split": None, "held_out": 0.2}
 LINE = "vad: alpha = 10.0, chosen by r2 on 20% of train held out, of 1.0, 10.0"
 
@@ -56,6 +59,18 @@ def test_chosen_strength_is_told_with_the_grid_and_on_what_it_was_chosen() -> No
     assert choices(result(**SWEPT)) == (LINE,)
     on_val = choices(result(**SWEPT | {"validation_split": "val"}))
     assert on_val == ("vad: alpha = 10.0, chosen by r2 on val, of 1.0, 10.0",)
+
+
+def test_each_folds_choice_is_told_and_the_probe_is_what_they_have_in_common() -> None:
+    folds = [result(**SWEPT), result(**SWEPT)]
+    other = folds[1].tasks[0].model_copy(update={"probe": {"kind": "ridge", "alpha": 1.0}})
+    folds[1] = folds[1].model_copy(update={"tasks": (other,)})
+    protocol = Protocol(
+        name="sweep", source="", train_split="train1", report=("test1",), folds=2, tasks=(Task.model_validate(TASK),)
+    )
+    mean = mean_over_folds(folds, protocol=protocol)
+    assert choices(mean) == ("vad: alpha = 10.0 1.0 by fold, chosen by r2 on 20% of train held out, of 1.0, 10.0",)
+    assert mean.tasks[0].probe == {"kind": "ridge"}
 
 
 def test_result_without_a_sweep_tells_no_choice() -> None:

@@ -136,3 +136,12 @@ def test_folds_without_a_number_in_their_splits_are_refused():
     told = {"name": "p", "source": "s", "train_split": "train", "report": ["test"], "tasks": [task], "folds": 5}
     with pytest.raises(ValueError, match="end with 1"):
         Protocol.model_validate(told)
+
+
+def test_tasks_whose_single_folds_must_be_told_are_refused_over_folds():
+    drawn = {"probe": {"kind": "multinomial", "C": 1.0}, "few_shot": {"shots": 1, "seeds": [0, 1]}}
+    told = {"name": "p", "source": "s", "report": ["test1"], "folds": 5}
+    with pytest.raises(ValueError, match="what emotion must tell"):
+        Protocol.model_validate(told | {"train_split": "train1", "tasks": [{"name": "emotion", **drawn}]})
+    with pytest.raises(ValueError, match="what sentence must tell"):
+        Protocol.model_validate(told | {"tasks": [{"name": "sentence", "probe": {"kind": "retrieval"}}]})
