@@ -96,7 +96,8 @@ class TrainBar:
     def start(self, summary: Any) -> None:
         say(
             f"{counted(summary.num_clips, 'clip')} ({summary.num_excluded} left out by data.filter, "
-            f"{counted(summary.num_truncated, 'text')} truncated), {summary.steps_per_epoch} steps an epoch, "
+            + (f"{counted(summary.num_uncaptioned, 'video')} without a caption, " if summary.num_uncaptioned else "")
+            + f"{counted(summary.num_truncated, 'text')} truncated), {summary.steps_per_epoch} steps an epoch, "
             f"{summary.num_parameters / 1e6:.1f} M parameters, on {summary.device}"
             + (f", going on from step {summary.first_step}" if summary.first_step else "")
         )

@@ -61,6 +61,8 @@ class ConvStem(nn.Module):
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d gh gw"]:
         x = self.first(image.contiguous(memory_format=torch.channels_last))
+        if torch.is_grad_enabled() and not x.requires_grad and any(p.requires_grad for p in self.parameters()):
+            x.requires_grad_()  # else the first norm's backward pass crashes on the CPU (torch, channels_last)
         for block in self.blocks:
             x = block(x)
         return self.last(x)

@@ -68,7 +68,7 @@ def freeze_untrained(config: OptimConfig, model: nn.Module) -> None:
     """
     if config.train == "gains_and_biases":
         for name, parameter in model.named_parameters():
-            parameter.requires_grad_(_is_gain_or_bias(name, parameter))
+            parameter.requires_grad_(parameter.requires_grad and _is_gain_or_bias(name, parameter))
 
 
 def _is_gain_or_bias(name: str, parameter: nn.Parameter) -> bool:

@@ -51,6 +51,8 @@ class Reading:
     clips: list[Clip]
     validation: list[Clip]
     num_excluded: int
+    num_uncaptioned: int
+    """Videos of the store that have no caption, where captions are what is learnt from."""
 
     def dataset(self, clips: Sequence[Clip], *, augment: Augment | None) -> ClipDataset | CaptionedDataset:
         """Samples of `clips` by (epoch, index)."""
@@ -81,7 +83,7 @@ class Reading:
 
     @property
     def num_truncated(self) -> int:
-        """Clips trained on whose text is longer than the model reads."""
+        """Clips trained on whose text, or their first caption's longest sentence, is longer than the model reads."""
         texts = [clip.text for clip in self.clips]
         if self.captions is not None:
             texts = [max(self.captions.by_image[clip.video][0].sentences, key=len) for clip in self.clips]
@@ -112,7 +114,7 @@ def open_reading(
         if shared:
             raise MienError(f"{len(shared)} clips are in data.filter and in data.validation both, first {min(shared)}")
         if not validation:
-            raise MienError(f"no clip of {config.store} passes data.validation ({config.validation.videos!r})")
+            raise MienError(f"no clip of {config.store} passes data.validation ({config.validation!r})")
     return Reading(
         config=config,
         preprocess=preprocess,
@@ -124,4 +126,5 @@ def open_reading(
         clips=clips,
         validation=validation,
         num_excluded=len(every) - len(clips),
+        num_uncaptioned=0 if captions is None else len(store.videos) - len(every),
     )

@@ -67,6 +67,7 @@ class RunSummary:
 
     num_clips: int
     num_excluded: int
+    num_uncaptioned: int
     num_truncated: int
     steps_per_epoch: int
     first_step: int
@@ -121,11 +122,12 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
                 RunSummary(
                     num_clips=len(reading.clips),
                     num_excluded=reading.num_excluded,
+                    num_uncaptioned=reading.num_uncaptioned,
                     num_truncated=reading.num_truncated,
                     steps_per_epoch=plan.steps_per_epoch,
                     first_step=first_step,
                     fresh=fresh,
-                    num_parameters=sum(p.numel() for p in method.parameters()),
+                    num_parameters=sum(p.numel() for p in method.model.parameters()),
                     device=device,
                 )
             )
@@ -228,8 +230,10 @@ def _latest_checkpoint(config: RunConfig, run: Path, *, clips: str) -> Path | No
     """
     found = checkpoints(run / "checkpoints")
     if found and read_metadata(found[-1])["clips"] != clips:
+        captions = f", or {config.data.captions.file} other captions," if config.data.captions else ""
         raise MienError(
-            f"{config.data.store} holds other clips than when {run} began; choose another folder (--out) for a new run"
+            f"{config.data.store} holds other clips{captions} than when {run} began; choose another folder (--out) for "
+            "a new run"
         )
     return found[-1] if found else None
 

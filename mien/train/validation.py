@@ -50,8 +50,13 @@ def _recall(video: Float[Tensor, "n e"], text: Float[Tensor, "n e"]) -> dict[str
 
 
 def _agreement(guessed: Int64[Tensor, "n"], votes: Float[Tensor, "n c"]) -> dict[str, float]:
-    """The share of the pictures, and its mean over emotions, whose most voted emotion is the guessed one."""
+    """The share of the pictures, and its mean over emotions, whose most voted emotion is the guessed one.
+
+    Of those with votes; nothing where none has any.
+    """
     known = votes.sum(dim=1) > 0
+    if not known.any():
+        return {}
     right, emotion = (guessed == votes.argmax(dim=1))[known].float(), votes.argmax(dim=1)[known]
     recalls = [right[emotion == c].mean() for c in torch.unique(emotion).tolist()]
     return {"zeroshot_accuracy": float(right.mean()), "zeroshot_uar": float(torch.stack(recalls).mean())}

@@ -42,6 +42,15 @@ def test_standardised_weights_ignore_scale_and_shift() -> None:
     torch.testing.assert_close(conv(picture), before, rtol=1e-4, atol=1e-4)
 
 
+def test_norms_alone_can_be_trained() -> None:
+    stem = ConvStem(CONFIG, width=20)
+    for parameter in stem.parameters():
+        parameter.requires_grad_(parameter.ndim == 1)
+    stem(torch.randn(2, 3, 16, 16)).sum().backward()
+    assert all((p.grad is not None) == (p.ndim == 1) for p in stem.parameters())
+    assert not ConvStem(CONFIG, width=20).requires_grad_(False)(torch.randn(1, 3, 16, 16)).requires_grad
+
+
 def test_channel_of_equal_weights_gives_zeros() -> None:
     conv = StandardizedConv2d(8, 4, kernel_size=3, bias=False)
     torch.nn.init.constant_(conv.weight, 2.0)
