@@ -51,6 +51,11 @@ def features_of(x: Float[np.ndarray, "n e"], *, samples: Sequence[LabeledClip]) 
     )
 
 
+def labels_alone(samples: Sequence[LabeledClip]) -> Features:
+    """The labels of samples that are not embedded: `x` has no columns."""
+    return features_of(np.zeros((len(samples), 0), np.float32), samples=samples)
+
+
 def labels_of(
     features: Features, kind: LabelKind, *, task: str, role: Literal["fitted on", "chosen on", "scored on"]
 ) -> np.ndarray:

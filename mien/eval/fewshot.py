@@ -12,23 +12,24 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Int
 
-from mien.eval.label_scores import Scored, deviation_of, mean_of, number_or_none, score_classes, value_of
+from mien.eval.features import labels_of
+from mien.eval.label_scores import deviation_of, mean_of, number_or_none, score_classes, value_of
 from mien.eval.probe import fit_probe
 from mien.eval.protocol import ClassNames, FewShot, Task
 from mien.eval.results import FewShotResult, TaskResult
 from mien.eval.scores import MacroScore
-from mien.eval.sweep import rows_of
-from mien.types import Features, MienError
+from mien.types import Features
 
 
 def run_few_shot(task: Task, few_shot: FewShot, *, classes: ClassNames, train: Features, test: Features) -> TaskResult:
     """The task's probe fitted on each seed's draw of `train` and scored on `test`; `majority` knows all of train."""
     names = classes.category
-    if train.category is None or test.category is None:
-        raise MienError(f"task {task.name!r} draws samples a class, but the clips have no category")
-    available, truth = np.bincount(train.category, minlength=len(names)), test.category
-    drawn = [draw(train.category, shots=few_shot.shots, seed=seed) for seed in few_shot.seeds]
-    runs = [_scored(task, names, train=rows_of(train, kept), test=test) for kept in drawn]
+    category = labels_of(train, "category", task=task.name, role="fitted on")
+    truth = labels_of(test, "category", task=task.name, role="scored on")
+    available = np.bincount(category, minlength=len(names))
+    drawn = [draw(category, shots=few_shot.shots, seed=seed) for seed in few_shot.seeds]
+    heads = [fit_probe(train.x[kept], category[kept], classes=names, config=task.probe) for kept in drawn]
+    runs = [score_classes(truth, head.probabilities(test.x)) for head in heads]
     prior = np.broadcast_to(available / available.sum(), (len(truth), len(names)))
     metrics = {name: tuple(value_of(run[name]) for run in runs) for name in runs[0]}
     told = FewShotResult(
@@ -60,13 +61,6 @@ def draw(category: Int[np.ndarray, "n"], *, shots: int, seed: int) -> Bool[np.nd
     for label in np.unique(category):
         kept[shuffled[category[shuffled] == label][:shots]] = True
     return kept
-
-
-def _scored(task: Task, names: tuple[str, ...], *, train: Features, test: Features) -> Scored:
-    assert train.category is not None
-    assert test.category is not None
-    head = fit_probe(train.x, train.category, classes=names, config=task.probe)
-    return score_classes(test.category, head.probabilities(test.x))
 
 
 def _mean_per_class(runs: Sequence[MacroScore | float]) -> tuple[float | None, ...]:

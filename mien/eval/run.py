@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mien.data.store import Store
 from mien.eval.benchmarks.base import Benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.feature_cache import FeatureCache, KnownFeatures
-from mien.eval.features import Embed, extract_features, features_of
+from mien.eval.features import Embed, extract_features, features_of, labels_alone
 from mien.eval.fewshot import run_few_shot
 from mien.eval.finetune import Finetune
 from mien.eval.folds import mean_over_folds
-from mien.eval.probe import Retrieval
-from mien.eval.protocol import Protocol
-from mien.eval.results import EvalResult, SkippedSample, hardware, versions
+from mien.eval.probe import LinearProbe, Retrieval
+from mien.eval.protocol import ClassNames, Protocol, Task
+from mien.eval.results import EvalResult, SkippedSample, TaskResult, hardware, versions
 from mien.eval.retrieval_task import run_retrieval
 from mien.eval.sweep import choose
 from mien.eval.tasks import combine, run_task
@@ -74,56 +72,27 @@ def evaluate(
     if split == scored.train_split:
         raise MienError(f"protocol {scored.name} fits its probes on {split!r}; score them on another split")
     begin, started_at = time.perf_counter(), datetime.now(UTC)
-
-    @functools.cache
-    def read(name: str) -> tuple[list[LabeledClip], list[Skipped]]:
-        return read_split(benchmark, name, root=root, store=store)
-
-    def features(name: str) -> tuple[Features, list[Skipped]]:
-        samples, left_out = read(name)
-        if scored.is_fine_tuned:  # each task has a model of its own to embed them
-            return features_of(np.zeros((len(samples), 0), np.float32), samples=samples), [*left_out]
-        return embed_samples(samples, embed=embed, make_loader=make_loader, cache=cache), [*left_out]
-
-    train, skipped = features(scored.train_split) if scored.train_split is not None else (None, [])
-    test, test_skipped = features(split)
-    results = []
-    skipped += test_skipped
-    validations: dict[str | None, Features | None] = {None: None}
     for name in scored.validation_splits:
         _require_apart(name, benchmark=benchmark, split=split)
-        validations[name], validation_skipped = features(name)
-        skipped += validation_skipped
-    for named in scored.tasks:
-        if isinstance(named.probe, Finetune) and scored.train_split is not None:
-            chosen_on = named.probe.choose_on
-            result, head = run_fine_tuned(
-                named,
-                named.probe,
-                fine_tune,
-                classes=benchmark.classes,
-                train=read(scored.train_split)[0],
-                validation=read(chosen_on)[0] if chosen_on is not None else None,
-                test=read(split)[0],
-            )
-            results.append(result)
-            if heads is not None:
-                head.save(heads / f"{named.name}.safetensors")
-            continue
-        if isinstance(named.probe, Retrieval):
-            texts = [sample.clip.text for sample in read(split)[0]]
-            results.append(run_retrieval(named, test=test, texts=texts, text=text))
-            continue
-        validation = validations[named.sweep.validation_split] if named.sweep is not None else None
-        task = named
-        if train is not None:
-            task = choose(named, classes=benchmark.classes, train=train, validation=validation)
-        if task.few_shot is not None and train is not None:
-            results.append(run_few_shot(task, task.few_shot, classes=benchmark.classes, train=train, test=test))
-            continue
-        result, head = run_task(task, classes=benchmark.classes, train=train, test=test, text=text)
+    read = {name: read_split(benchmark, name, root=root, store=store) for name in scored.splits(split)}
+    data = _Data(
+        split=split,
+        samples={name: samples for name, (samples, _) in read.items()},
+        features={
+            # Each fine-tuned task has a model of its own to embed them.
+            name: labels_alone(samples)
+            if scored.is_fine_tuned
+            else embed_samples(samples, embed=embed, make_loader=make_loader, cache=cache)
+            for name, (samples, _) in read.items()
+        },
+    )
+    train, test = data.features.get(scored.train_split or ""), data.features[split]
+    skipped = [each for _, left_out in read.values() for each in left_out]
+    results = []
+    for task in scored.tasks:
+        result, head = _run(task, scored, data, classes=benchmark.classes, text=text, fine_tune=fine_tune)
         results.append(result)
-        if heads is not None:
+        if heads is not None and head is not None:
             head.save(heads / f"{task.name}.safetensors")
     record = EvalResult(
         benchmark=benchmark.name,
@@ -152,6 +121,49 @@ def evaluate(
     if out is not None:
         record.save(out)
     return record
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Data:
+    """What was read of each split, and what the model made of it; `split` is the one that is scored."""
+
+    split: str
+    samples: Mapping[str, Sequence[LabeledClip]]
+    features: Mapping[str, Features]
+
+
+def _run(
+    task: Task,
+    protocol: Protocol,
+    data: _Data,
+    *,
+    classes: ClassNames,
+    text: TextTower | None,
+    fine_tune: FineTune | None,
+) -> tuple[TaskResult, LinearProbe | None]:
+    """What the task scored, and its head if it has a single one."""
+    train, test = data.features.get(protocol.train_split or ""), data.features[data.split]
+    if isinstance(task.probe, Retrieval):
+        texts = [sample.clip.text for sample in data.samples[data.split]]
+        return run_retrieval(task, test=test, texts=texts, text=text), None
+    if train is None or protocol.train_split is None:
+        return run_task(task, classes=classes, train=None, test=test, text=text)
+    if isinstance(task.probe, Finetune):
+        return run_fine_tuned(
+            task,
+            task.probe,
+            fine_tune,
+            classes=classes,
+            train=data.samples[protocol.train_split],
+            validation=None if task.probe.choose_on is None else data.samples[task.probe.choose_on],
+            test=data.samples[data.split],
+        )
+    if task.few_shot is not None:
+        return run_few_shot(task, task.few_shot, classes=classes, train=train, test=test), None
+    chosen_on = task.sweep.validation_split if task.sweep is not None else None
+    validation = None if chosen_on is None else data.features[chosen_on]
+    chosen = choose(task, classes=classes, train=train, validation=validation)
+    return run_task(chosen, classes=classes, train=train, test=test, text=text)
 
 
 def _evaluate_folds(

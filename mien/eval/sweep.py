@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool
 
+from mien.eval.features import labels_of
 from mien.eval.label_scores import LESS_IS_BETTER, Scored, score_classes, score_labels, score_numbers
-from mien.eval.probe import LinearProbe, fit_probe
+from mien.eval.probe import fit_probe
 from mien.eval.protocol import ClassNames, Sweep, Task
 from mien.eval.scores import MacroScore
 from mien.eval.smoothing import smooth
@@ -85,29 +86,21 @@ def _worth(task: Task, sweep: Sweep, classes: ClassNames, *, train: Features, va
 
 
 def _scored(task: Task, classes: ClassNames, *, train: Features, validation: Features) -> Scored:
-    match task.probe.kind:
-        case "multinomial":
-            head = _fit(task, train, _need(task, train.category), classes.category)
-            return score_classes(_need(task, validation.category), head.probabilities(validation.x))
-        case "one_vs_rest":
-            head = _fit(task, train, _need(task, train.scores) >= task.positive_at, classes.scores)
-            positive = _need(task, validation.scores) >= task.positive_at
-            return score_labels(positive, head.probabilities(validation.x))
-        case "ridge":
-            head = _fit(task, train, _need(task, train.vad), classes.vad)
+    kind = task.labels
+    if kind == "text" or task.probe.kind in ("zeroshot", "finetune"):
+        raise MienError(f"task {task.name!r} has no strength to choose: its probe is {task.probe.kind}")
+    fitted = labels_of(train, kind, task=task.name, role="fitted on")
+    truth = labels_of(validation, kind, task=task.name, role="chosen on")
+    match kind:
+        case "category":
+            head = fit_probe(train.x, fitted, classes=classes.category, config=task.probe)
+            return score_classes(truth, head.probabilities(validation.x))
+        case "scores":
+            head = fit_probe(train.x, fitted >= task.positive_at, classes=classes.scores, config=task.probe)
+            return score_labels(truth >= task.positive_at, head.probabilities(validation.x))
+        case "vad":
+            head = fit_probe(train.x, fitted, classes=classes.vad, config=task.probe)
             predicted = head.decision(validation.x)
             if task.smoothing is not None:
                 predicted = smooth(predicted, task.smoothing, groups=validation.groups)
-            return score_numbers(_need(task, validation.vad), predicted)
-        case "zeroshot" | "finetune" | "retrieval":
-            raise MienError(f"task {task.name!r} has no strength to choose: its probe is {task.probe.kind}")
-
-
-def _fit(task: Task, train: Features, labels: np.ndarray, classes: tuple[str, ...]) -> LinearProbe:
-    return fit_probe(train.x, labels, classes=classes, config=task.probe)
-
-
-def _need(task: Task, labels: np.ndarray | None) -> np.ndarray:
-    if labels is None:
-        raise MienError(f"task {task.name!r} has a {task.probe.kind} probe, but the clips have no labels for it")
-    return labels
+            return score_numbers(truth, predicted)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int
 
 from mien.eval import scores
+from mien.eval.features import labels_of
 from mien.eval.groups import score_groups
 from mien.eval.intervals import Intervals, intervals_of_classes, intervals_of_labels, intervals_of_numbers
 from mien.eval.label_scores import Scored, number_or_none, score_classes, score_labels, score_numbers, value_of
@@ -21,7 +22,7 @@ from mien.eval.results import AttributeResult, CombinedResult, TaskResult
 from mien.eval.scores import MacroScore
 from mien.eval.smoothing import smooth
 from mien.eval.zeroshot import TextTower, words_of, zeroshot_head
-from mien.types import Features, MienError
+from mien.types import Features, LabelKind, MienError
 
 
 def run_task(
@@ -75,7 +76,7 @@ def _weighted_sum(weights: Sequence[float], values: Sequence[float | None]) -> f
 def _run_multinomial(
     task: Task, classes: tuple[str, ...], *, train: Features, test: Features, tuned: LinearProbe | None
 ) -> tuple[TaskResult, LinearProbe]:
-    fitted, truth = _need(task, train.category), _need(task, test.category)
+    fitted, truth = _fitted_and_truth(task, "category", train=train, test=test)
     head = tuned or fit_probe(train.x, fitted, classes=classes, config=task.probe)
     prior = np.bincount(fitted, minlength=len(classes)) / len(fitted)
     p = head.probabilities(test.x)
@@ -98,8 +99,7 @@ def _run_multinomial(
 def _run_one_vs_rest(
     task: Task, classes: tuple[str, ...], *, train: Features, test: Features, tuned: LinearProbe | None
 ) -> tuple[TaskResult, LinearProbe]:
-    fitted = _need(task, train.scores) >= task.positive_at
-    truth = _need(task, test.scores) >= task.positive_at
+    fitted, truth = (x >= task.positive_at for x in _fitted_and_truth(task, "scores", train=train, test=test))
     head = tuned or fit_probe(train.x, fitted, classes=classes, config=task.probe)
     constant, p = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.probabilities(test.x)
     ours, majority = score_labels(truth, p), score_labels(truth, constant)
@@ -118,7 +118,7 @@ def _run_one_vs_rest(
 def _run_ridge(
     task: Task, classes: tuple[str, ...], *, train: Features, test: Features, tuned: LinearProbe | None
 ) -> tuple[TaskResult, LinearProbe]:
-    fitted, truth = _need(task, train.vad), _need(task, test.vad)
+    fitted, truth = _fitted_and_truth(task, "vad", train=train, test=test)
     head = tuned or fit_probe(train.x, fitted, classes=classes, config=task.probe)
     constant, predicted = np.broadcast_to(fitted.mean(axis=0), truth.shape), head.decision(test.x)
     if task.smoothing is not None:
@@ -142,8 +142,8 @@ def _run_zeroshot(
     if text is None:
         raise MienError(f"task {task.name!r} is zero-shot: it needs the model's text tower")
     exclusive = config.labels == "category"
-    names = classes.category if exclusive else classes.scores
-    truth = _need(task, test.category if exclusive else test.scores)
+    names = classes.of(config.labels)
+    truth = labels_of(test, config.labels, task=task.name, role="scored on")
     head = zeroshot_head(config, classes=names, text=text)
     told = task.model_copy(
         update={"probe": config.model_copy(update={"words": words_of(config, classes=names)})}  # those of this set
@@ -176,6 +176,13 @@ def _run_zeroshot(
     return result, head
 
 
+def _fitted_and_truth(task: Task, kind: LabelKind, *, train: Features, test: Features) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        labels_of(train, kind, task=task.name, role="fitted on"),
+        labels_of(test, kind, task=task.name, role="scored on"),
+    )
+
+
 def _result(
     task: Task,
     classes: tuple[str, ...],
@@ -201,9 +208,3 @@ def _result(
         intervals=intervals,
         groups=groups,
     )
-
-
-def _need(task: Task, labels: np.ndarray | None) -> np.ndarray:
-    if labels is None:
-        raise MienError(f"task {task.name!r} has a {task.probe.kind} probe, but the clips have no labels for it")
-    return labels

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float32
 
-from mien.eval.features import features_of, labels_of
+from mien.eval.features import labels_alone, labels_of
 from mien.eval.finetune import Finetune
 from mien.eval.label_scores import Scored, score_classes, score_labels, score_numbers, value_of
 from mien.eval.probe import LinearProbe
@@ -62,11 +62,11 @@ def run_fine_tuned(
     if fine_tune is None:
         raise MienError(f"task {task.name!r} is fine-tuned, for which features alone do not do: call evaluate_model")
     names = classes.of(settings.labels)
-    labels_of_train, labels_of_test = _labels_alone(train), _labels_alone(test)
+    labels_of_train, labels_of_test = labels_alone(train), labels_alone(test)
     labels_of(labels_of_train, settings.labels, task=task.name, role="fitted on")
     labels_of(labels_of_test, settings.labels, task=task.name, role="scored on")
     if validation is not None:
-        truth = labels_of(_labels_alone(validation), settings.labels, task=task.name, role="chosen on")
+        truth = labels_of(labels_alone(validation), settings.labels, task=task.name, role="chosen on")
         _require_score(task, settings, classes=names, truth=truth)
     tuned = fine_tune(
         FinetuneJob(task=task, settings=settings, classes=names, train=train, validation=validation, test=test)
@@ -96,10 +96,6 @@ def _scored(truth: np.ndarray, decided: np.ndarray, *, task: Task, labels: Label
             return score_labels(truth >= task.positive_at, decided)
         case "vad":
             return score_numbers(truth, decided)
-
-
-def _labels_alone(samples: Sequence[LabeledClip]) -> Features:
-    return features_of(np.zeros((len(samples), 0), np.float32), samples=samples)
 
 
 def _require_score(task: Task, settings: Finetune, *, classes: tuple[str, ...], truth: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from mien.eval.features import features_of, labels_of
+from mien.eval.features import labels_alone, labels_of
 from mien.types import LabeledClip, LabelKind
 
 
@@ -37,8 +37,7 @@ def targets_of(samples: Sequence[LabeledClip], labels: LabelKind, *, positive_at
     A dimension that is the same in all is not scaled. Raises MienError, naming `task`, where samples have no such
     labels.
     """
-    features = features_of(np.zeros((len(samples), 0), np.float32), samples=samples)
-    own = labels_of(features, labels, task=task, role="fitted on")
+    own = labels_of(labels_alone(samples), labels, task=task, role="fitted on")
     if labels == "category":
         return Targets(values=torch.from_numpy(own))
     if labels == "scores":

@@ -12,11 +12,13 @@ from mien.eval.benchmarks.fakes import MARKER
 from mien.eval.benchmarks.theatre import read_truth
 from mien.eval.comparison import compare, load_results
 from mien.eval.feature_cache import FeatureCache
-from mien.eval.features import extract_features
+from mien.eval.features import extract_features, features_of
 from mien.eval.probe import LinearProbe
-from mien.eval.protocol import Task
+from mien.eval.protocol import ClassNames, Task
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
+from mien.eval.sweep import choose
+from mien.eval.tasks import run_task
 from mien.types import CATEGORIES, EMOTIONS, Clip, ClipBatch, LabeledClip, Labels, MienError
 
 
@@ -274,6 +276,21 @@ def test_broken_embedding_is_named_by_its_clip():
     broken = torch.tensor([[1.0, 0.0], [1.0, torch.nan]])
     with pytest.raises(MienError, match="clip 'b' is not finite"):
         extract_features(lambda batch: broken, make_loader([s.clip for s in samples]), samples=samples)
+
+
+@pytest.mark.parametrize(("kind", "have"), [("multinomial", "scores"), ("one_vs_rest", "vad"), ("ridge", "category")])
+def test_task_whose_labels_no_clip_has_is_refused_by_name(kind, have):
+    labels = {"category": 0, "scores": (1.0,), "vad": (1.0,)}
+    samples = [replace(sample, labels=Labels(**{have: labels[have]})) for sample in samples_of("a", "b")]
+    features = features_of(np.eye(2, dtype=np.float32), samples=samples)
+    strength = {"alpha": 1.0} if kind == "ridge" else {"C": 1.0}
+    sweep = {"grid": (1.0, 2.0), "metric": "any", "held_out": 0.5}
+    task = Task.model_validate({"name": "t", "probe": {"kind": kind, **strength}})
+    with pytest.raises(MienError, match=r"task 't' wants labels .* it is fitted on have none; take another"):
+        run_task(task, classes=ClassNames(), train=features, test=features)
+    swept = Task.model_validate(task.model_dump() | {"sweep": sweep})
+    with pytest.raises(MienError, match="task 't' wants labels"):
+        choose(swept, classes=ClassNames(), train=features, validation=features)
 
 
 def test_label_that_only_some_clips_have_is_refused():
