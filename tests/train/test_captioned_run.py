@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import start
 from tiny_captions import by_hand, captioned_batch, captioned_config, derived, write_tiny_captions
 from tiny_run import MODEL, assert_same_weights, config, losses, weights
 from tiny_store import write_store
@@ -216,3 +217,15 @@ def test_scores_of_pictures_nobody_voted_on_are_those_of_recall_alone() -> None:
         voted = validation_scores(method, [batch], tokenizer=NoPrompts(), emotions=emotions, device="cpu")
     assert found.keys() == {"loss", "recall@1", "recall@10"}
     assert voted.keys() == found.keys() | {"zeroshot_accuracy", "zeroshot_uar"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fsdp", [False, True], ids=["ddp", "fsdp"])
+def test_two_processes_train_as_one_does(fsdp: bool, store: Path, tmp_path: Path) -> None:
+    """The mean of the weights too, whole on each process or in shards."""
+    train(captioned(store), tmp_path / "one")
+    start(train, captioned(store, fsdp=fsdp), tmp_path / "two", world_size=2)
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    expected = weights(tmp_path / "one")
+    for name, tensor in weights(tmp_path / "two").items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-4, msg=name)
