@@ -56,10 +56,11 @@ def evaluate(
     A protocol that fits nothing has no training split, and none is embedded.
 
     root: the benchmark's release; store: what `mien prepare` made of it. seed: the model's, if there is one (nothing
-    here is random but few-shot draws, whose seeds the protocol tells). text: the model's text tower, for zero-shot
-    tasks. reading: how clips are read, for the record; its `subject`, if any, overrules the store's. out: the JSON file
-    to write; heads: a folder for the probes, `TASK.safetensors` each but for few-shot ones. cache: where features are
-    looked for before they are computed, and kept. fine_tune: what trains the model for fine-tuned tasks.
+    here is random but few-shot draws and fine-tuning, whose seeds the protocol tells). text: the model's text tower,
+    for zero-shot tasks and retrieval. reading: how clips are read, for the record; its `subject`, if any, overrules the
+    store's. out: the JSON file to write; heads: a folder for the probes, `TASK.safetensors` each but for few-shot tasks
+    and retrieval. cache: where features are looked for before they are computed, and kept. fine_tune: what trains the
+    model for fine-tuned tasks.
     """
     scored = benchmark.protocol(protocol) if isinstance(protocol, str) else protocol
     if scored.folds > 1:

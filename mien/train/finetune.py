@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
-import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,21 +29,16 @@ from mien.methods.supervised import Supervised
 from mien.models.layer_depth import head_depth, layer_depths
 from mien.models.video_clip import VideoClip
 from mien.train.epochs import BestEpoch, Epochs, OnEpoch, say_nothing
+from mien.train.finetune_record import digest_of, record_run
+from mien.train.head_probe import probe_of_head
 from mien.train.layer_decay import build_decayed_optimizer
 from mien.train.metrics import MetricsWriter, read_metrics
 from mien.train.optim import OptimConfig
 from mien.train.targets import share_of, targets_of
 from mien.train.trainer import Trainer, TrainerConfig
-from mien.types import ClipBatch, Features, LabeledClip, LabelKind, MienError
-from mien.whole_file import write_whole
+from mien.types import ClipBatch, Features, LabeledClip, MienError
 
-SETTINGS, BEST, HEAD = "finetune.json", "best.safetensors", "head.safetensors"
-HEAD_KINDS: dict[LabelKind, Literal["multinomial", "one_vs_rest", "ridge"]] = {
-    "category": "multinomial",
-    "scores": "one_vs_rest",
-    "vad": "ridge",
-}
-"""What kind of probe a head is that was trained on a kind of label."""
+BEST, HEAD = "best.safetensors", "head.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,25 +112,14 @@ class _Task:
         return Tuned(head=head, x=self._features(tuned, self.job.test).x, told=self._told(best))
 
     def _begin(self) -> None:
-        """Writes what the run is made of, or makes sure that it is what a begun one was made of."""
-        told = {
+        made_of = {
             **self.given.told,
             **self.settings.model_dump(mode="json"),
             "features": self.given.features,
-            "samples": _digest([*self.fitted, *(self.job.validation or ())]),
+            "samples": digest_of([*self.fitted, *(self.job.validation or ())]),
         }
-        path = self.run / SETTINGS
-        if path.is_file() and checkpoints(self.run / "checkpoints"):
-            before = json.loads(path.read_text(encoding="utf-8"))
-            changed = [f"{k}: {before.get(k)!r} then, {told.get(k)!r} now" for k in told if before.get(k) != told[k]]
-            if changed:
-                raise MienError(
-                    f"{self.run} holds a run with other settings; choose another folder (--out) or remove it.\n  "
-                    + "\n  ".join(changed)
-                )
-        else:
+        if not record_run(self.run, made_of):
             (self.run / BEST).unlink(missing_ok=True)  # of a run that ended before its first checkpoint
-            write_whole(path, json.dumps(told, indent=1) + "\n")
 
     def _build(self) -> Supervised:
         settings, base = self.settings, self.given.base
@@ -251,15 +232,8 @@ class _Task:
         return extract_features(embed, loader, samples=samples)
 
     def _head(self, method: Supervised) -> LinearProbe:
-        """The head as one on L2-normalised features, in the labels' own units."""
-        head, (mean, deviation) = method.deployed.head, self.targets.scale
-        weight = head.weight.detach().cpu().double().numpy() * math.sqrt(head.in_features)
-        return LinearProbe(
-            weight=weight * deviation[:, None],
-            bias=head.bias.detach().cpu().double().numpy() * deviation + mean,
-            kind=HEAD_KINDS[self.settings.labels],
-            classes=self.job.classes,
-        )
+        head = method.deployed.head
+        return probe_of_head(head, self.targets, labels=self.settings.labels, classes=self.job.classes)
 
     def _told(self, best: BestEpoch) -> FinetuneResult:
         metric = f"eval/{self.settings.metric}"
@@ -289,9 +263,3 @@ def _read_as(base: ModelFolder, fitted: Sequence[LabeledClip], settings: Finetun
     num_frames = settings.num_frames or min(base.clip.num_frames, longest)
     clip = base.clip.model_copy(update={"num_frames": num_frames})
     return base.model_copy(update={"clip": clip, "trained_on": f"{base.trained_on}; {trained_on}"})
-
-
-def _digest(samples: Sequence[LabeledClip]) -> str:
-    """A fingerprint of clips and their labels, in their order."""
-    text = "\n".join(f"{s.clip.id}\t{s.clip.start_frame}\t{s.clip.end_frame}\t{s.labels}" for s in samples)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
