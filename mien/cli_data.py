@@ -78,10 +78,10 @@ def describe(name: NameArgument, as_json: JsonOption = False) -> None:
         for kind, names in facts["classes"].items():
             say_out(f"[bold]{kind}[/] ({len(names)}): {escape(', '.join(names))}", soft_wrap=True)
         for protocol in facts["protocols"]:
-            report, tasks = ", ".join(protocol["report"]), escape(", ".join(protocol["tasks"]))
-            train = protocol["train_split"]
-            fitted = f"{f'fitted on {train}' if train else 'nothing fitted'}, scored on {report}; {tasks}"
-            say_out(f"[bold]protocol {protocol['name']}[/]: {fitted}. {escape(protocol['source'])}", soft_wrap=True)
+            say_out(
+                f"[bold]protocol {protocol['name']}[/]: {escape(_told(protocol))}. {escape(protocol['source'])}",
+                soft_wrap=True,
+            )
         if facts["published"]:
             say_out(f"[bold]published[/]: {escape(', '.join(facts['published']))}", soft_wrap=True)
         if facts["has_fake"]:
@@ -157,11 +157,20 @@ def _facts(benchmark: Benchmark) -> dict[str, Any]:
                 "source": each.source,
                 "train_split": each.train_split,
                 "report": each.report,
+                "folds": each.folds,
                 "tasks": [task.name for task in each.tasks],
             }
             for each in protocols
         ],
     }
+
+
+def _told(protocol: dict[str, Any]) -> str:
+    """On what it is fitted and scored, and its tasks; of folds, that the splits are those of the first."""
+    train = protocol["train_split"]
+    fitted = f"fitted on {train}" if train else "nothing fitted"
+    folds = f", and so on for {protocol['folds']} folds, of which the mean is told" if protocol["folds"] > 1 else ""
+    return f"{fitted}, scored on {', '.join(protocol['report'])}{folds}; {', '.join(protocol['tasks'])}"
 
 
 def _show(found: Verification) -> None:

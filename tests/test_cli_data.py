@@ -47,6 +47,19 @@ def test_describe_tells_terms_counts_and_protocols() -> None:
     assert "no benchmark 'nosuch'" in run("describe", "nosuch", status=1)
 
 
+def test_describe_tells_that_a_protocol_is_of_folds() -> None:
+    lines = {line.partition(":")[0]: line for line in run("describe", "dfew").splitlines()}
+    told = "fitted on train1, scored on test1, and so on for 5 folds, of which the mean is told; emotion."
+    assert told in lines["protocol folds"]
+    assert "scored on test1; emotion." in lines["protocol fold1"]
+
+
+def test_verify_of_an_unknown_protocol_names_the_benchmark_not_whom_it_shares_them_with(tmp_path: Path) -> None:
+    text = run("verify", "dfew", tmp_path, "--protocol", "fold9", status=1)
+    assert "error dfew has no protocol 'fold9'; it has " in text
+    assert "did you mean 'fold" in text
+
+
 def test_verify_exits_with_status_zero_on_a_whole_release_only(tmp_path: Path) -> None:
     from toy_benchmark import write_toy
 

@@ -241,11 +241,11 @@ class ClassNames:
         return {"category": self.category, "scores": self.scores, "vad": self.vad}[kind]
 
 
-def load_protocol(benchmark: str, name: str) -> Protocol:
-    """The protocol of that name shipped for a benchmark."""
-    path = PROTOCOLS / benchmark / f"{name}.yaml"
+def load_protocol(benchmark: str, name: str, *, shared: str = "") -> Protocol:
+    """The protocol of that name shipped for a benchmark, or for those that share the protocols `shared`."""
+    path = PROTOCOLS / (shared or benchmark) / f"{name}.yaml"
     if not path.is_file():
-        names = protocol_names(benchmark)
+        names = protocol_names(shared or benchmark)
         raise MienError(f"{benchmark} has no protocol {name!r}; it has {', '.join(names)}{did_you_mean(name, names)}")
     return load_config(Protocol, path)
 

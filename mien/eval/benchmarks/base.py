@@ -45,4 +45,4 @@ class Benchmark:
 
     def protocol(self, name: str = "paper") -> Protocol:
         """How it is scored: `mien/eval/protocols/BENCHMARK/NAME.yaml`."""
-        return load_protocol(self.protocols or self.name, name)
+        return load_protocol(self.name, name, shared=self.protocols)
