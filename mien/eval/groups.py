@@ -15,6 +15,7 @@ from jaxtyping import Bool
 from mien.eval.label_scores import value_of
 from mien.eval.results import AttributeResult, EvalResult, GroupResult
 from mien.eval.scores import MacroScore
+from mien.terminal import counted
 
 MIN_SAMPLES = 20
 
@@ -40,7 +41,7 @@ def group_rows(runs: Sequence[tuple[str, EvalResult]]) -> list[list[str]]:
                 rows.append([*where, value, str(group.num_samples), *told])
             if first.num_small_groups:
                 told = [
-                    f"{first.num_small_groups} values with fewer than {MIN_SAMPLES}",
+                    f"{counted(first.num_small_groups, 'value')} with fewer than {MIN_SAMPLES}",
                     str(first.num_in_small_groups),
                 ]
                 rows.append([*where, *told, *("" for _ in runs)])

@@ -103,7 +103,7 @@ def test_record_and_tables_tell_the_groups_of_a_release_that_has_attributes(root
     assert group_rows([("ours", result)])[:3] == [
         ["task", "metric", "attribute", "value", "samples", "ours"],
         ["emotion", "accuracy", "half", "early", "22", "1.000"],
-        ["emotion", "accuracy", "half", "1 values with fewer than 20", "6", ""],
+        ["emotion", "accuracy", "half", "1 value with fewer than 20", "6", ""],
     ]
     assert "<td>early</td><td>22</td><td>1.000</td>" in groups_table([("ours", result)])
     show_groups([("ours", result)])
