@@ -81,7 +81,7 @@ def verify(
     with errors():
         from mien.caption_release import missing_pictures
         from mien.captions.record import CaptionRecord, scan_captions
-        from mien.types import Skipped
+        from mien.types import MienError, Skipped
 
         found = list(scan_captions(file))
         records = [each for each in found if isinstance(each, CaptionRecord)]
@@ -92,7 +92,9 @@ def verify(
             f"{counted(len(bad), 'bad line')}" + (f", {counted(len(missing), 'image')} missing" if images else "")
         )
         _list([f"{each.what}: {each.reason}" for each in (*bad, *missing)])
-        if bad or missing or not records:
+        if not found:
+            raise MienError(f"{file} is empty; write captions with `mien captions write`")
+        if bad or missing:
             raise typer.Exit(1)
 
 

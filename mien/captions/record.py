@@ -71,7 +71,10 @@ def scan_captions(path: Path) -> Iterator[CaptionRecord | Skipped]:
                 continue
             try:
                 yield record_of(json.loads(line.decode("utf-8-sig")))
-            except (ValueError, MienError) as error:  # broken UTF-8 and JSON are ValueErrors
+            except ValueError as error:  # of broken UTF-8, or of JSON, whose own line 1 would be taken for the file's
+                told = f"{error.msg}, character {error.colno}" if isinstance(error, json.JSONDecodeError) else error
+                yield Skipped(what=f"{path}, line {number}", reason=f"it is no JSON in UTF-8: {told}")
+            except MienError as error:
                 yield Skipped(what=f"{path}, line {number}", reason=str(error))
 
 

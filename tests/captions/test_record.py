@@ -96,6 +96,22 @@ def test_bad_lines_are_named_by_number_and_the_others_still_read(captions: Path)
         read_captions(captions)
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"nonsense", "it is no JSON in UTF-8: Expecting value, character 1"),
+        (b'{"image": "a" "b"}', "it is no JSON in UTF-8: Expecting ',' delimiter, character 15"),
+        (b'{"image": "\xe9"}', "it is no JSON in UTF-8: 'utf-8' codec can't decode byte 0xe9"),
+    ],
+)
+def test_line_that_is_no_json_is_told_by_the_file_s_line_alone(tmp_path: Path, line: bytes, reason: str) -> None:
+    (tmp_path / "captions.jsonl").write_bytes(b"\n" + line + b"\n")
+    (bad,) = scan_captions(tmp_path / "captions.jsonl")
+    assert isinstance(bad, Skipped)
+    assert bad.what.endswith("captions.jsonl, line 2")
+    assert bad.reason.startswith(reason)
+
+
 def test_no_file_says_how_to_write_one(captions: Path) -> None:
     with pytest.raises(MienError, match="mien captions write"):
         read_captions(captions)

@@ -165,6 +165,12 @@ def test_verify_fails_on_a_bad_line_or_a_missing_picture(ferplus: Path, tmp_path
     assert "line 9: source is missing; `mien captions verify` lists all such lines" in run("stats", out, status=1)
 
 
+def test_verify_says_that_a_file_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "captions.jsonl").write_text("\n")
+    text = run("verify", tmp_path / "captions.jsonl", status=1)
+    assert "captions.jsonl is empty; write captions with `mien captions write`" in text
+
+
 def test_captioner_that_is_no_model_is_refused(ferplus: Path, tmp_path: Path) -> None:
     told = run("write", "ferplus", "--root", ferplus, "--out", tmp_path / "c", "--captioner", tmp_path, status=1)
     assert "is no folder of a transformers model" in told
