@@ -295,6 +295,10 @@ def test_frames_that_are_no_pictures_are_refused_by_name(tmp_path: Path) -> None
     write(tmp_path, "clip/1.jpg")
     with pytest.raises(MienError, match=r"clip/1\.jpg is not a JPEG"):
         video_of_frames(tmp_path / "clip")
+    write_face(tmp_path / "half" / "1.jpg", seed=1, side=64)
+    write(tmp_path, "half/2.jpg")
+    with pytest.raises(MienError, match=r"half/2\.jpg is not a JPEG"):
+        video_of_frames(tmp_path / "half")
 
 
 # ── folders ──────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ import av
 from mien.types import MienError
 
 FPS = 25
+FIRST_BYTES = b"\xff\xd8"  # of every JPEG
 
 
 def frames_in(folder: Path) -> list[Path]:
@@ -35,12 +36,19 @@ def video_of_frames(folder: Path) -> bytes:
         stream.pix_fmt = "yuvj420p"
         stream.time_base = Fraction(1, FPS)
         for index, path in enumerate(paths):
-            packet = av.Packet(path.read_bytes())
+            packet = av.Packet(_jpeg(path))
             packet.stream, packet.time_base = stream, Fraction(1, FPS)
             packet.pts = packet.dts = index
             packet.is_keyframe = True
             container.mux(packet)
     return content.getvalue()
+
+
+def _jpeg(path: Path) -> bytes:
+    told = path.read_bytes()
+    if not told.startswith(FIRST_BYTES):
+        raise MienError(f"{path} is not a JPEG, of {len(told):,} bytes; unpack it again")
+    return told
 
 
 def _size_of(path: Path) -> tuple[int, int]:
