@@ -383,9 +383,8 @@ def evaluate(
                 show_groups(named)
             show_tuned(result.tasks)
             show_skipped(result.skipped, used=result.num_used)
-            for other in result.protocol["report"]:
-                if other != result.split:
-                    say(f"the protocol is scored on {other} too: --split {other}", style="dim")
+            for other in result.other_splits:
+                say(f"the protocol is scored on {other} too: --split {other}", style="dim")
             if out:
                 say(f"result in {out}; `mien evaluate --table {out.parent}` sets it beside others")
 

@@ -91,7 +91,8 @@ def load_results(paths: Iterable[Path]) -> list[tuple[str, EvalResult]]:
         raise MienError(
             f"there is no {missing[0]}; name a result that `mien evaluate --out` wrote, or a folder of them"
         )
-    files = [file for path in paths for file in (_results_in(path) if path.is_dir() else [path])]
+    named = [file for path in paths for file in (_results_in(path) if path.is_dir() else [path])]
+    files = list({file.resolve(): file for file in named}.values())  # a file and its folder may both be named
     if not files:
         raise MienError("no results to make a table of; `mien evaluate … --out FOLDER/NAME.json` writes one")
     return [(file.stem, EvalResult.load(file)) for file in files]

@@ -189,6 +189,13 @@ class EvalResult(Config):
                 return task
         raise MienError(f"{self.model_id} has no task {name!r}; it has {', '.join(t.name for t in self.tasks)}")
 
+    @property
+    def other_splits(self) -> tuple[str, ...]:
+        """What else the protocol is scored on, in another run; nothing after a mean over folds, which is of all."""
+        if self.protocol.get("folds", 1) > 1:
+            return ()
+        return tuple(split for split in self.protocol["report"] if split != self.split)
+
     def save(self, path: Path) -> None:
         """Write the record to `path` as JSON; the file appears whole or not at all."""
         write_whole(path, self.model_dump_json(indent=1) + "\n")

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from mien.cli import app
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
-from mien.eval.comparison import Cell, Column, compare
+from mien.eval.comparison import Cell, Column, compare, load_results
 from mien.eval.comparison_formats import to_csv, to_latex, to_markdown, to_records, to_rich
 from mien.eval.intervals import Interval
 from mien.eval.published import PublishedValue, published_values
@@ -145,3 +145,16 @@ def test_published_numbers_are_of_splits_and_metrics_that_the_benchmarks_have():
         assert v.split in ("", *benchmark.splits), v
         assert v.task in tasks, v
         assert v.dimension in ("", *benchmark.classes.vad), v
+
+
+def test_result_that_is_named_twice_is_read_once(tmp_path):
+    for name in ("a", "b"):
+        result().save(tmp_path / f"{name}.json")
+    assert [name for name, _ in load_results([tmp_path, tmp_path / "b.json"])] == ["a", "b"]
+
+
+def test_splits_that_were_not_scored_are_told_but_none_after_a_mean_over_folds():
+    protocol = {"name": "paper", "report": ["test", "val"], "folds": 1}
+    assert result().model_copy(update={"protocol": protocol}).other_splits == ("val",)
+    folds = {"protocol": protocol | {"report": ["test1"], "folds": 5}, "split": "mean of test1, test2"}
+    assert result().model_copy(update=folds).other_splits == ()
