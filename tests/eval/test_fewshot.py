@@ -103,5 +103,6 @@ def test_tables_tell_the_deviation(result):
 def test_few_shot_protocols_fit_their_benchmarks(name):
     benchmark = load_benchmark(name)
     protocol, paper = benchmark.protocol("fewshot"), benchmark.protocol()
-    assert (protocol.train_split, protocol.report) == (paper.train_split, paper.report)
+    assert protocol.train_split == paper.train_split
+    assert set(protocol.report) <= set(paper.report)
     assert all(task.few_shot is not None and task.probe == paper.tasks[0].probe for task in protocol.tasks)
