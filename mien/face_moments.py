@@ -40,7 +40,8 @@ BATCH = 64
 class FaceMoment:
     """One person's face in a stretch of a video, or one face of a picture.
 
-    person: the number of the person in the video or picture; below 0 where no person's box holds the face. xyxy: the face's box in the middle of the
+    person: the number of the person in the video or picture; below 0 where no person's box holds the face. xyxy: the
+    face's box in the middle of the
     stretch, in pixels of the source as displayed. embedding: the mean over the stretch's faces, normalised. scores:
     probabilities that sum to one.
     """
