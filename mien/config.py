@@ -8,12 +8,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mien.types import MienError
+from mien.errors import MienError, did_you_mean
 
 
 class Config(BaseModel):
@@ -46,12 +46,12 @@ def validate(cls: type[C], data: Mapping[str, Any], *, source: str, overrides: S
     try:
         return cls.model_validate(changed)
     except ValidationError as error:
-        raise MienError(f"{source}: this is no {cls.__name__}:\n{describe(error)}") from None
+        raise MienError(f"{source}: this is no {cls.__name__}:\n{describe(error, cls)}") from None
 
 
-def describe(error: ValidationError) -> str:
-    """What does not fit, a line a problem."""
-    return "\n".join(f"  {_describe(e)}" for e in error.errors())
+def describe(error: ValidationError, cls: type[Config] | None = None) -> str:
+    """What does not fit in a `cls`, a line a problem."""
+    return "\n".join(f"  {_describe(e, cls)}" for e in error.errors())
 
 
 def dump_yaml(config: Config) -> str:
@@ -89,9 +89,41 @@ def _value(text: str) -> Any:
     return value
 
 
-def _describe(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "(the whole)"
+def _describe(error: Any, cls: type[Config] | None) -> str:
+    path, keys = _without_tags(cls, error["loc"])
+    where = ".".join(path) or "(the whole)"
     if error["type"] == "extra_forbidden":
-        return f"{where}: no such key (value {error['input']!r}); remove it or check its spelling"
+        hint = did_you_mean(path[-1], keys)
+        return f"{where}: no such key (value {error['input']!r}); remove it or check its spelling{hint}"
+    if error["type"] == "union_tag_invalid":
+        return f"{where}.kind: {error['ctx']['tag']!r} is none of {error['ctx']['expected_tags']}"
     value = "" if isinstance(error["input"], dict) else f" (value {error['input']!r})"
     return f"{where}: {error['msg']}{value}"
+
+
+def _without_tags(cls: type[Config] | None, loc: Sequence[str | int]) -> tuple[list[str], list[str]]:
+    """A place in a config as a person writes it, and the keys there are beside it, where the types tell.
+
+    Between the name of a group of keys that may be of several kinds and those keys, pydantic puts the kind.
+    """
+    path, keys = list[str](), list[str]()
+    group: type[BaseModel] | None = cls
+    kinds: dict[str, type[BaseModel]] = {}
+    for part in map(str, loc):
+        if part in kinds:
+            group, kinds = kinds[part], {}
+            continue
+        path.append(part)
+        keys = [] if group is None else list(group.model_fields)
+        field = None if group is None else group.model_fields.get(part)
+        members = _groups(None if field is None else field.annotation)
+        kinds = {str(m.model_fields["kind"].default): m for m in members if "kind" in m.model_fields}
+        group = members[0] if len(members) == 1 else None
+    return path, keys
+
+
+def _groups(annotation: Any) -> list[type[BaseModel]]:
+    """The groups of keys that a type allows: those in a union, in what is annotated, or itself."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [group for inner in get_args(annotation) for group in _groups(inner)]

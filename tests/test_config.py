@@ -10,6 +10,7 @@ from mien.config import Config, dump_yaml, load_config, validate
 from mien.methods import EmotionClipConfig
 from mien.models.temporal import TemporalConfig
 from mien.models.video_clip import VideoClipConfig
+from mien.train.run import RunConfig
 from mien.types import MienError
 
 
@@ -111,3 +112,21 @@ def test_preset_fills_in_and_own_keys_win() -> None:
 
 def test_preset_of_the_paper_is_the_default() -> None:
     assert VideoClipConfig.model_validate({"preset": "ViT-B/32"}) == VideoClipConfig()
+
+
+def test_slip_in_a_key_is_asked_about_wherever_it_is() -> None:
+    with pytest.raises(MienError, match=r"optim\.learnig_rate: no such key .*check its spelling$"):
+        validate(RunConfig, {"data": {"store": "s"}, "optim": {"learnig_rate": 1}}, source="x")
+    with pytest.raises(MienError, match=r"data\.filter\.vidoes: no such key .* did you mean 'videos'\?"):
+        validate(RunConfig, {"data": {"store": "s", "filter": {"vidoes": "*"}}}, source="x")
+    with pytest.raises(MienError, match=r"sead: no such key .* did you mean 'seed'\?"):
+        validate(RunConfig, {"data": {"store": "s"}, "sead": 1}, source="x")
+    with pytest.raises(MienError, match=r"method\.normalisation: no such key .* did you mean 'normalization'\?"):
+        validate(RunConfig, {"data": {"store": "s"}, "method": {"normalisation": "clip"}}, source="x")
+
+
+def test_place_of_a_kind_is_told_as_it_is_written() -> None:
+    with pytest.raises(MienError, match=r"^x: .*\n  method\.mining\.k: Input should be"):
+        validate(RunConfig, {"data": {"store": "s"}, "method": {"kind": "emocapclip", "mining": {"k": -1}}}, source="x")
+    with pytest.raises(MienError, match=r"method\.kind: 'nope' is none of 'emotionclip', 'emocapclip'"):
+        validate(RunConfig, {"data": {"store": "s"}, "method": {"kind": "nope"}}, source="x")

@@ -81,7 +81,7 @@ class _Task:
         if len(self.fitted) < settings.batch_size:
             raise MienError(
                 f"task {job.task.name!r} has {len(self.fitted)} samples to train on, fewer than a batch of "
-                f"{settings.batch_size}; set a smaller batch_size"
+                f"{settings.batch_size}; give `mien finetune` batch_size={max(2, len(self.fitted))} or less"
             )
         self.folder = _read_as(given.base.config, self.fitted, settings, trained_on=given.trained_on)
         self.targets = targets_of(self.fitted, settings.labels, positive_at=job.task.positive_at, task=job.task.name)
