@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample, stage
+from mien.data.store import Store
+from mien.eval.benchmarks.release import WHOLE_PICTURE, Release, Sample, labelled_clips, stage
 from mien.types import Labels
 
 
@@ -32,3 +34,19 @@ def test_release_that_was_unpacked_since_keeps_what_was_written_out(tmp_path: Pa
 
 def test_packed_file_is_not_missing(tmp_path: Path) -> None:
     assert release(b"").missing(tmp_path) == ()
+
+
+def test_damaged_packed_file_costs_its_sample_alone_and_is_told_of(tmp_path: Path) -> None:
+    def damaged() -> bytes:
+        raise zipfile.BadZipFile("Bad CRC-32")
+
+    whole = release(b"picture")
+    other = replace(whole.samples[0], id="b", file="train/b.png")
+    both = replace(whole, samples=(*whole.samples, other), packed={**whole.packed, "train/b.png": damaged}, boxes={})
+    assert stage(tmp_path / "root", [both], tmp_path / "files") == 1
+    assert not (tmp_path / "files/train/b.png").exists()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/store.json").write_text("{}")
+    lost = {each.what: each.reason for each in labelled_clips(both, Store(tmp_path / "store"))[1]}
+    assert "train/b.png is damaged in its archive (Bad CRC-32)" in lost["b"]
+    assert "no video 'train/a'" in lost["a"]

@@ -6,6 +6,8 @@ folder that `stage` lays out: a link a video, and the release's own boxes as a s
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -88,8 +90,8 @@ class Release:
 def stage(root: Path, releases: Sequence[Release], folder: Path) -> int:
     """Lay the samples' files out in `folder` for `mien prepare`: links, and side-cars where there are boxes.
 
-    Packed files are written out. What is there already stays as it is, so that nothing is prepared twice. Returns the
-    number of videos.
+    Packed files are written out; those that are damaged are passed over, and `labelled_clips` says why. What is there
+    already stays as it is, so that nothing is prepared twice. Returns the number of videos.
     """
     files = {sample.video: sample.file for release in releases for sample in release.samples}
     boxes_with = {video: release.boxes for release in releases for video in release.boxes}
@@ -99,24 +101,36 @@ def stage(root: Path, releases: Sequence[Release], folder: Path) -> int:
         source = (root / file).resolve()
         if file not in packed and not source.is_file():
             continue
-        count += 1
         link = folder / f"{video}{source.suffix.lower()}"
         link.parent.mkdir(parents=True, exist_ok=True)
         if link.is_symlink() and (file in packed or link.readlink() != source):
             link.unlink()
         if file in packed:
-            _unpack(packed[file], link)
+            try:
+                _unpack(packed[file], link, name=file)
+            except MienError:
+                continue
         elif not (link.is_symlink() or link.is_file()):
             link.symlink_to(source)
+        count += 1
         if video in boxes_with:
             write_sidecar(link.with_name(link.stem + SUFFIX), boxes_with[video][video])
     return count
 
 
-def _unpack(content: Callable[[], bytes], path: Path) -> None:
+def _unpack(content: Callable[[], bytes], path: Path, *, name: str) -> None:
     if not path.is_file():
+        unpacked = _content(content, name=name)
         with whole_file(path) as part:
-            part.write_bytes(content())
+            part.write_bytes(unpacked)
+
+
+def _content(content: Callable[[], bytes], *, name: str) -> bytes:
+    """What is packed. Raises MienError where it is damaged."""
+    try:
+        return content()
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise MienError(f"{name} is damaged in its archive ({error}); get the archive again") from error
 
 
 WHOLE_PICTURE = (SidecarRow(time_s=0.0, track=0, xyxy=(0.0, 0.0, 1e6, 1e6)),)
@@ -153,8 +167,20 @@ def _why(release: Release, store: Store, lost: Sequence[tuple[Sample, str]], *, 
     missing = {each.what: each.reason for each in release.missing(root)} if lost and root is not None else {}
     told = {each.what: each.reason for each in store.skipped()} if lost else {}
     for sample, said in lost:
-        known = None if store.folder(sample.video).is_dir() else missing.get(sample.id) or told.get(sample.video)
+        known = None
+        if not store.folder(sample.video).is_dir():
+            known = missing.get(sample.id) or told.get(sample.video) or _damage(release, sample)
         yield Skipped(what=sample.id, reason=known or said)
+
+
+def _damage(release: Release, sample: Sample) -> str | None:
+    """What is wrong with a sample's packed file; None where nothing is, or it is not packed."""
+    try:
+        if content := release.packed.get(sample.file):
+            _content(content, name=sample.file)
+    except MienError as error:
+        return str(error)
+    return None
 
 
 def _duration_s(store: Store, video: str) -> float:
