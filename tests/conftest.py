@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -14,6 +15,8 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background jobs, and their children, ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # tests run beside each other
 settings.register_profile("mien", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("mien")

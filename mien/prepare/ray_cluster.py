@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -24,6 +26,7 @@ def run_ray(
     outputs must be reachable from every node, and mien installed there.
     """
     ray = _ray()
+    before = signal.getsignal(signal.SIGTERM)
     ray.init(address=address, include_dashboard=False, logging_level="warning", log_to_driver=False)
     try:
         remote = ray.remote(num_cpus=1, max_retries=MAX_DEATHS - 1)(_quietly)
@@ -38,6 +41,8 @@ def run_ray(
             yield _result(ray, done, running.pop(done), give_up)
     finally:
         ray.shutdown()
+        with contextlib.suppress(ValueError):  # not in the main thread, where Ray leaves SIGTERM alone
+            signal.signal(signal.SIGTERM, before)  # Ray's handler would stay
 
 
 def _ray() -> Any:

@@ -193,7 +193,7 @@ def test_share_of_train_is_trained_on_and_the_record_says_of_how_many(store, tmp
     told = result.task("emotion").finetune
     assert told is not None
     assert (told.num_fitted, told.num_frames, result.num_train) == (24, 1, 96)
-    with pytest.raises(MienError, match="24 samples to train on, fewer than a batch of 32; set a smaller batch_size"):
+    with pytest.raises(MienError, match="fewer than a batch of 32; give `mien finetune` batch_size=24"):
         fine_tuned(store, tmp_path / "few", fraction=0.25)
 
 

@@ -41,7 +41,9 @@ def test_ray_makes_the_same_store_as_one_process(tmp_path: Path) -> None:
     (videos / "broken.mp4").write_bytes(b"not a video")
     settings = validate(PrepareSettings, {"boxes": {"source": "detector", "every": 8}}, source="test")
     here = prepare(videos, tmp_path / "here", settings=settings)
+    before = signal.getsignal(signal.SIGTERM)
     there = prepare(videos, tmp_path / "there", settings=settings, engine=Engine(kind="ray"))
+    assert signal.getsignal(signal.SIGTERM) == before, "Ray's handler would keep a later run from being told to stop"
     assert there == here
     assert [failure.what for failure in there.failed] == ["broken"]
     assert content(tmp_path / "there") == content(tmp_path / "here")

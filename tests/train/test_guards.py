@@ -243,12 +243,13 @@ def test_sigterm_under_torchrun_leaves_a_checkpoint_that_the_same_command_goes_o
 
 
 def test_request_that_arrives_twice_does_not_kill_who_is_writing_a_checkpoint() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     with stop_requests() as stop_requested:
         assert not stop_requested()
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
         assert stop_requested()
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_second_ctrl_c_stops_at_once_where_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
