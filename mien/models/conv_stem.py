@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float
 from pydantic import model_validator
 from torch import Tensor, nn
@@ -61,8 +62,6 @@ class ConvStem(nn.Module):
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d gh gw"]:
         x = self.first(image.contiguous(memory_format=torch.channels_last))
-        if torch.is_grad_enabled() and not x.requires_grad and any(p.requires_grad for p in self.parameters()):
-            x.requires_grad_()  # else the first norm's backward pass crashes on the CPU (torch, channels_last)
         for block in self.blocks:
             x = block(x)
         return self.last(x)
@@ -74,18 +73,28 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, width: int, *, stride: int) -> None:
         super().__init__()
         self.conv1 = StandardizedConv2d(channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
-        self.norm1 = nn.GroupNorm(NORM_GROUPS, width)
+        self.norm1 = GroupNorm(NORM_GROUPS, width)
         self.conv2 = StandardizedConv2d(width, width, kernel_size=3, padding=1, bias=False)
-        self.norm2 = nn.GroupNorm(NORM_GROUPS, width)
+        self.norm2 = GroupNorm(NORM_GROUPS, width)
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or channels != width:
             self.shortcut = nn.Sequential(
                 StandardizedConv2d(channels, width, kernel_size=1, stride=stride, bias=False),
-                nn.GroupNorm(NORM_GROUPS, width),
+                GroupNorm(NORM_GROUPS, width),
             )
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d gh gw"]:
         return F.relu(self.shortcut(x) + self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
+
+
+class GroupNorm(nn.GroupNorm):
+    """torch's in plain operations: its own kernel can crash a backward pass on the CPU (torch 2.13, channels_last)."""
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        grouped = rearrange(x, "b (g c) h w -> b g c h w", g=self.num_groups).float()
+        variance, mean = torch.var_mean(grouped, dim=(2, 3, 4), keepdim=True, correction=0)
+        normed = rearrange((grouped - mean) * torch.rsqrt(variance + self.eps), "b g c h w -> b (g c) h w")
+        return (normed * self.weight[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
 class StandardizedConv2d(nn.Conv2d):

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.models.conv_stem import ConvStem, ConvStemConfig, StandardizedConv2d, stem_forward_flops
+from mien.models.conv_stem import ConvStem, ConvStemConfig, GroupNorm, StandardizedConv2d, stem_forward_flops
 from mien.models.vit import VisionConfig, VisionTransformer
 
 CONFIG = ConvStemConfig(widths=(8, 16, 24), depths=(1, 2, 1))
@@ -49,6 +49,18 @@ def test_norms_alone_can_be_trained() -> None:
     stem(torch.randn(2, 3, 16, 16)).sum().backward()
     assert all((p.grad is not None) == (p.ndim == 1) for p in stem.parameters())
     assert not ConvStem(CONFIG, width=20).requires_grad_(False)(torch.randn(1, 3, 16, 16)).requires_grad
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_group_norm_is_torch_s(memory_format: torch.memory_format) -> None:
+    ours, theirs = GroupNorm(8, 16), torch.nn.GroupNorm(8, 16)
+    with torch.no_grad():
+        ours.weight.copy_(torch.randn(16))
+        ours.bias.copy_(torch.randn(16))
+    theirs.load_state_dict(ours.state_dict())
+    picture = torch.randn(3, 16, 4, 5).contiguous(memory_format=memory_format)
+    torch.testing.assert_close(ours(picture), theirs(picture.contiguous()), rtol=1e-5, atol=1e-5)
+    assert ours(picture).is_contiguous(memory_format=memory_format)
 
 
 def test_channel_of_equal_weights_gives_zeros() -> None:
