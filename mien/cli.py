@@ -432,7 +432,8 @@ def classify(
     Example: `mien classify video.mp4 --model models/emotionclip --labels "joy,anger,relief"`
     """
     with errors():
-        from mien.face_moments import FACE_TEMPLATES, classify_faces
+        from mien.captions.naming import FACE_TEMPLATES
+        from mien.face_moments import classify_faces
         from mien.inference import TEMPLATES, Mien
         from mien.types import Skipped
 

@@ -14,21 +14,13 @@ from einops import rearrange
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
+from mien.captions.naming import FACE_TEMPLATES
 from mien.data.store import Store
 from mien.inference import PREPARING, Mien, require_media
 from mien.perception.face_crop import cut_face
 from mien.prepare import prepare
 from mien.prepare.faces import FaceSettings
 from mien.types import MienError
-
-FACE_TEMPLATES = (
-    "{}.",
-    "an expression of {}.",
-    "a photo of a face with an expression of {}.",
-    "the face shows {}.",
-    "a look of {}.",
-)
-"""Prompts that a label is put into for faces; the scores of all are averaged. A result depends on them: state them."""
 
 STORED_SHORT_SIDE = 1080
 """Frames are kept so large for faces to be cut from, where the file has as many pixels."""

@@ -237,13 +237,14 @@ class CaptionBatch(ClipBatch):
 
     `token_ids` are the global sentences'. All texts are padded to the batch's longest. Of the local ones those count
     that are `present`. `votes` are the shares of the judges by emotion, in an order that the whole run keeps; a row of
-    zeros where they are not known.
+    zeros where they are not known. `naming_ids` name each emotion in a prompt, in the same order and padded alike.
     """
 
     summary_ids: Int64[Tensor, "b l"]
     local_ids: Int64[Tensor, "b s l"]
     present: Bool[Tensor, "b s"]
     votes: Float[Tensor, "b c"]
+    naming_ids: Int64[Tensor, "b c m"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

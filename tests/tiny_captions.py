@@ -40,6 +40,7 @@ def captioned_batch(size: int = 8, *, seed: int = 0) -> CaptionBatch:
         local_ids=said[torch.randint(0, len(said), (size, 3), generator=generator)],
         present=present,
         votes=votes / votes.sum(dim=1, keepdim=True),
+        naming_ids=_texts(4, generator).expand(size, 4, 6),
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch.utils.data import Dataset
 
+from mien.captions.naming import name_emotions
 from mien.captions.record import CaptionRecord, read_captions
 from mien.captions.writer import rewrite_caption
 from mien.config import Config
@@ -21,6 +22,8 @@ from mien.types import CaptionBatch, Clip, MienError
 
 VARIANTS_DRAW = 1
 """Sets the draws of captions apart from those of pictures, which use the same seed."""
+NAMINGS = 4
+"""In an epoch, emotions are named in so many ways: few, so that a batch's prompts are soon read."""
 
 
 class CaptionSettings(Config):
@@ -35,12 +38,14 @@ class CaptionSettings(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaptionedSample:
-    """A clip, read, and what is said of it. votes: shares by emotion, in the dataset's order; zeros if not known."""
+    """A clip, read, and what is said of it. votes: shares by emotion, in the dataset's order; zeros if not known.
+    naming: a prompt for each of these emotions."""
 
     sample: Sample
     caption: CaptionRecord
     local: tuple[str, ...]
     votes: tuple[float, ...]
+    naming: tuple[str, ...]
 
 
 class Captions:
@@ -89,6 +94,9 @@ class CaptionedDataset(Dataset[CaptionedSample]):
         samples = self.clips.__getitems__(keys)
         return [self._captioned(sample, *key) for sample, key in zip(samples, keys, strict=True)]
 
+    def _naming(self, epoch: int, number: int) -> tuple[str, ...]:
+        return name_emotions(self.captions.emotions, seed=self.clips.seed, variant=epoch * NAMINGS + number)
+
     def _captioned(self, sample: Sample, epoch: int, index: int) -> CaptionedSample:
         records = self.captions.by_image[self.clips.clips[index].video]
         if self.clips.augment is None:
@@ -106,6 +114,7 @@ class CaptionedDataset(Dataset[CaptionedSample]):
             caption=caption,
             local=local,
             votes=tuple(votes.get(emotion, 0.0) for emotion in self.captions.emotions),
+            naming=self._naming(epoch, index % NAMINGS),
         )
 
 
@@ -118,6 +127,8 @@ def collate_captioned(
     texts = [s.caption.overall for s in samples] + [s.caption.summary for s in samples]
     token_ids = tokenizer.encode(texts + [text for own in local for text in own], context_length=context_length)
     count, length = len(samples), token_ids.shape[1]
+    prompts = {text: number for number, text in enumerate(dict.fromkeys(text for s in samples for text in s.naming))}
+    naming_ids = tokenizer.encode(list(prompts) or [""], context_length=context_length)
     present = [[k < len(s.local) for k in range(max_local)] for s in samples]
     return CaptionBatch(
         frames=batch.frames,
@@ -129,4 +140,5 @@ def collate_captioned(
         local_ids=token_ids[2 * count :].reshape(count, max_local, length),
         present=torch.tensor(present, dtype=torch.bool),
         votes=torch.tensor([s.votes for s in samples], dtype=torch.float32),
+        naming_ids=naming_ids[torch.tensor([[prompts[text] for text in s.naming] for s in samples], dtype=torch.int64)],
     )

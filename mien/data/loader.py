@@ -108,7 +108,7 @@ def load_for_training(
             collate_fn=collate,
             num_workers=workers,
             prefetch_factor=4 if workers else None,
-            worker_init_fn=_leave_interrupts_to_the_trainer,
+            worker_init_fn=_leave_signals_to_the_trainer,
             pin_memory=pin_memory,
         )
     )
@@ -122,9 +122,11 @@ def _plainly(loader: DataLoader) -> Iterator[ClipBatch]:
         raise MienError(str(error).rsplit("MienError: ", 1)[-1].strip()) from None
 
 
-def _leave_interrupts_to_the_trainer(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the trainer wants its batch before it stops."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal, a scheduler's SIGTERM every process of a job; the trainer wants its
+    batch before it stops."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def load_in_order(dataset: Samples, *, collate: Collate, batch_size: int = 64, workers: int = 0) -> Iterator[ClipBatch]:

@@ -33,7 +33,10 @@ from mien.methods.flops import pooling_forward_flops, text_forward_flops, video_
 from mien.methods.running_mean import RunningMean
 from mien.models.region_pooling import RegionPooling
 from mien.models.video_clip import MAX_LOGIT_SCALE, VideoClip, VideoClipConfig
-from mien.types import CaptionBatch, ClipBatch, StepOutput
+from mien.types import CaptionBatch, ClipBatch, MienError, StepOutput
+
+LENGTH_GROUPS = 4
+"""Texts are read in so many groups of like length, none padded beyond its longest."""
 
 
 class MiningConfig(Config):
@@ -58,7 +61,7 @@ class MiningConfig(Config):
 
 
 class EmoCapClipConfig(Config):
-    """The model, and the objective `L = L_glob + a L_sum + b L_loc`."""
+    """The model, and the objective `L = L_glob + a L_sum + b L_loc (+ c L_name)`."""
 
     kind: Literal["emocapclip"] = "emocapclip"
     model: VideoClipConfig = VideoClipConfig(subject="vanilla")
@@ -69,6 +72,8 @@ class EmoCapClipConfig(Config):
     """a; 0 leaves the summary out."""
     local_weight: float = Field(1.0, ge=0)
     """b; 0 leaves the local sentences out."""
+    naming_weight: float = Field(0.0, ge=0)
+    """c, an extension of this project's, for captions with votes: each picture chooses among the emotions' names."""
     mining: MiningConfig = MiningConfig()
     loss_chunk: int | None = Field(None, gt=0)
     """Anchors whose logits are computed at a time; all at once by default."""
@@ -85,7 +90,7 @@ class EmoCapClipConfig(Config):
 
     @property
     def objective_in_words(self) -> str:
-        others = {"summary": self.summary_weight, "local": self.local_weight}
+        others = {"summary": self.summary_weight, "local": self.local_weight, "naming": self.naming_weight}
         parts = ["global", *(f"{weight:g} {name}" for name, weight in others.items() if weight)]
         return f"{' + '.join(parts)}, positives by {self.mining.space}"
 
@@ -124,6 +129,8 @@ class EmoCapClip(Method):
                 "sentences": sentences,
                 "present": batch.present.float(),
             }
+        if self.config.naming_weight:
+            found["naming"] = self._naming_losses(found["image"], batch)
         return found
 
     def objective(self, embeddings: Embeddings) -> StepOutput:
@@ -132,9 +139,10 @@ class EmoCapClip(Method):
         positives = self._positives(x, own)
         parts = self._losses(x, positives, own)
         loss = parts["loss_global"]
-        for name, weight in (("loss_summary", self.config.summary_weight), ("loss_local", self.config.local_weight)):
-            if name in parts:
-                loss = loss + weight * parts[name]
+        weights = {"summary": self.config.summary_weight, "local": self.config.local_weight}
+        for name, weight in (weights | {"naming": self.config.naming_weight}).items():
+            if f"loss_{name}" in parts:
+                loss = loss + weight * parts[f"loss_{name}"]
         logs = {name: part.detach() for name, part in parts.items()} | {
             "logit_scale": self.model.logit_scale.detach().exp(),
             "positives": (positives.rows > 0).float().sum(dim=1).mean(),
@@ -157,10 +165,10 @@ class EmoCapClip(Method):
         config, num_frames = self.config.model, batch.frames.shape[1]
         regions = self.pooling is not None
         video = video_forward_flops(config, num_frames=num_frames, regions=regions)
-        distinct, _ = _distinct(list(self._texts(batch).values()))
-        text = text_forward_flops(config, length=batch.token_ids.shape[1])
         total = len(batch.ids) * video * passes(self.model.vision, self.model.temporal)
-        total += len(distinct) * text * passes(self.model.text)
+        total += self._read_flops(self._texts(batch))
+        if self.config.naming_weight:
+            total += self._read_flops({"names": _names(batch)})
         if self.pooling is not None:
             patches, sentences = num_frames * config.vision.grid**2, batch.local_ids.shape[1]
             pooled = pooling_forward_flops(width=config.embed_dim, patches=patches, sentences=sentences)
@@ -194,10 +202,36 @@ class EmoCapClip(Method):
 
     def _read(self, texts: dict[str, Int64[Tensor, "_ l"]]) -> Embeddings:
         """Normalised embeddings of texts; each is computed once, however often it is in the batch."""
-        distinct, place = _distinct(list(texts.values()))
-        embedded = F.normalize(self.model.encode_text(distinct).float(), dim=-1)
+        distinct, place = _distinct(texts)
+        groups = self._by_length(distinct)
+        parts = [self.model.encode_text(distinct[rows, :length]) for rows, length in groups]
+        back = torch.cat([rows for rows, _ in groups]).argsort()
+        embedded = F.normalize(torch.cat(parts).float(), dim=-1)[back]
         rows = torch.split(embedded[place], [len(token_ids) for token_ids in texts.values()])
         return dict(zip(texts, rows, strict=True))
+
+    def _by_length(self, token_ids: Int64[Tensor, "n l"]) -> list[tuple[Int64[Tensor, "_"], int]]:
+        """The rows in groups of like length, and how many tokens of each group need be read: half are padding else."""
+        lengths = self.model.text.ends(token_ids) + 1
+        return [(rows, int(lengths[rows[-1]])) for rows in lengths.argsort().chunk(LENGTH_GROUPS)]
+
+    def _read_flops(self, texts: dict[str, Int64[Tensor, "_ l"]]) -> float:
+        groups = self._by_length(_distinct(texts)[0])
+        forward = sum(len(rows) * text_forward_flops(self.config.model, length=length) for rows, length in groups)
+        return forward * passes(self.model.text)
+
+    def _naming_losses(self, image: Float[Tensor, "b e"], batch: CaptionBatch) -> Float[Tensor, "b"]:
+        """Cross-entropy of each picture's votes and its softmax over the emotions' names; 0 where nobody voted.
+
+        Captions, which a batch repeats, teach how much likelier than usual an emotion is; names, which are there once
+        each, how likely.
+        """
+        if not batch.naming_ids.shape[1]:
+            raise MienError("method.naming_weight is above 0, but no caption of the batch tells votes; set it to 0")
+        names = rearrange(self._read({"names": _names(batch)})["names"], "(b c) e -> b c e", b=len(image))
+        cosines = (image[:, None] * names).sum(dim=-1)
+        log_shares = F.log_softmax(self.model.logit_scale.exp() * cosines, dim=-1)
+        return -(batch.votes * log_shares).sum(dim=-1)
 
     def _losses(self, x: Embeddings, positives: Positives, own: slice) -> dict[str, Float[Tensor, ""]]:
         """The terms of the objective, unweighted; those of weight 0 are not there."""
@@ -209,6 +243,8 @@ class EmoCapClip(Method):
             for name in ("global", "summary")
             if name in x
         }
+        if "naming" in x:
+            losses["loss_naming"] = x["naming"][own].mean()
         if "regions" in x:
             losses["loss_local"] = local_info_nce(
                 x["regions"],
@@ -237,7 +273,11 @@ class EmoCapClip(Method):
         )
 
 
-def _distinct(token_ids: list[Int64[Tensor, "_ l"]]) -> tuple[Int64[Tensor, "n l"], Int64[Tensor, "m"]]:
+def _names(batch: CaptionBatch) -> Int64[Tensor, "_ l"]:
+    return rearrange(batch.naming_ids, "b c m -> (b c) m")
+
+
+def _distinct(texts: dict[str, Int64[Tensor, "_ l"]]) -> tuple[Int64[Tensor, "n l"], Int64[Tensor, "m"]]:
     """The different rows, and for each of all rows which it is."""
-    rows, place = torch.unique(torch.cat(token_ids), dim=0, return_inverse=True)
+    rows, place = torch.unique(torch.cat(list(texts.values())), dim=0, return_inverse=True)
     return rows, place

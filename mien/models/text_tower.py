@@ -66,7 +66,11 @@ class TextTransformer(nn.Module):
             )
         tokens = self.token_embedding(token_ids) + self.position_embedding[:length]
         tokens = self.transformer(tokens, attend=CAUSAL)
-        eot_id = self.config.eot_id
-        end = (token_ids if eot_id is None else (token_ids == eot_id).int()).argmax(dim=1)  # argmax: the first
+        end = self.ends(token_ids)
         at_end = tokens[torch.arange(len(tokens), device=tokens.device), end]
         return self.final_norm(at_end) @ self.projection
+
+    def ends(self, token_ids: Int64[Tensor, "b l"]) -> Int64[Tensor, "b"]:
+        """Where each row's first end-of-text token is; what follows is padding."""
+        eot_id = self.config.eot_id
+        return (token_ids if eot_id is None else (token_ids == eot_id).int()).argmax(dim=1)  # argmax: the first

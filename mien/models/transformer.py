@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 Activation = Literal["gelu", "quick_gelu"]
@@ -38,6 +39,9 @@ class Softmax:
         self.causal = causal
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        if q.device.type == "cpu" and q.dtype == torch.bfloat16 and torch.is_grad_enabled():
+            with sdpa_kernel(SDPBackend.MATH):  # the fused kernel's backward pass is five times slower there
+                return F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         return F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
 
     def weights(self, q: Tensor, k: Tensor) -> Tensor:

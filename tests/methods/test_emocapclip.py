@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from processes import start_joined
+from tiny import VOCABULARY
 from tiny_captions import WITHOUT_SENTENCES, captioned_batch, captioned_config
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -27,7 +28,7 @@ from mien.methods import EmoCapClip, EmoCapClipConfig
 from mien.methods.emotionclip import subject_coverage
 from mien.models.video_clip import MAX_LOGIT_SCALE
 from mien.train.gradient_cache import cached_backward, clips_of
-from mien.types import CaptionBatch
+from mien.types import CaptionBatch, MienError
 
 SCALE = 1 / 0.07
 
@@ -127,7 +128,7 @@ def test_equal_sentences_are_encoded_once_and_give_what_encoding_each_gives(monk
 
     monkeypatch.setattr(method.model, "encode_text", counted)
     found = method.embeddings(batch)
-    assert seen == [8 + 8 + 5]
+    assert sum(seen) == 8 + 8 + 5
     for name, rows in each.items():
         torch.testing.assert_close(found[name].reshape(rows.shape), rows, msg=name)
 
@@ -145,7 +146,7 @@ def test_texts_of_weight_zero_are_not_read(
 
     monkeypatch.setattr(method.model, "encode_text", counted)
     method(captioned_batch())
-    assert seen == [texts]
+    assert sum(seen) == texts
 
 
 def test_picture_without_local_sentences_counts_in_the_other_losses_only() -> None:
@@ -165,6 +166,49 @@ def test_batch_that_has_no_room_for_local_sentences_is_trained_on_too() -> None:
     method, batch = build(captioned_config()), captioned_batch()
     output = method(replace(batch, local_ids=batch.local_ids[:, :0], present=batch.present[:, :0]))
     torch.testing.assert_close(output.loss.detach(), output.logs["loss_global"] + output.logs["loss_summary"])
+
+
+def test_texts_are_read_to_the_end_of_the_longest_of_like_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, batch = build(captioned_config(summary_weight=0, local_weight=0)), captioned_batch()
+    torch.manual_seed(1)
+    short = torch.randint(0, VOCABULARY - 1, (8, 6))
+    short[:4, 1:] = VOCABULARY - 1
+    short[4:, -1] = VOCABULARY - 1
+    each = F.normalize(method.embed_text(short), dim=-1)
+    encode_text, seen = method.model.encode_text, list[tuple[int, ...]]()
+
+    def counted(token_ids: Tensor) -> Tensor:
+        seen.append(tuple(token_ids.shape))
+        return encode_text(token_ids)
+
+    monkeypatch.setattr(method.model, "encode_text", counted)
+    found = method.embeddings(replace(batch, token_ids=short))["global"]
+    assert seen == [(2, 2), (2, 2), (2, 6), (2, 6)]
+    torch.testing.assert_close(found, each)
+
+
+def test_naming_is_the_cross_entropy_of_votes_and_emotions_names() -> None:
+    method, batch = build(captioned_config(naming_weight=3.0)), captioned_batch()
+    votes = batch.votes.clone()
+    votes[1] = 0  # nobody voted
+    batch = replace(batch, votes=votes)
+    image = F.normalize(method.embed(batch), dim=-1)
+    losses = []
+    for i in range(len(batch.ids)):
+        names = F.normalize(method.embed_text(batch.naming_ids[i]), dim=-1)
+        losses.append(-(votes[i] * (SCALE * image[i] @ names.T).log_softmax(dim=0)).sum())
+    output, without = method(batch), build(captioned_config())(batch)
+    torch.testing.assert_close(output.logs["loss_naming"], torch.stack(losses).mean().detach())
+    torch.testing.assert_close(output.loss, without.loss + 3 * torch.stack(losses).mean())
+    assert "loss_naming" not in without.logs
+
+
+def test_naming_without_votes_is_refused() -> None:
+    batch = captioned_batch()
+    with pytest.raises(MienError, match=r"naming_weight .* no caption of the batch tells votes"):
+        build(captioned_config(naming_weight=1.0))(
+            replace(batch, naming_ids=batch.naming_ids[:, :0], votes=batch.votes[:, :0])
+        )
 
 
 def test_logs_are_detached_and_name_the_losses() -> None:
@@ -238,7 +282,10 @@ def assert_same_gradients(found: dict[str, Tensor], expected: dict[str, Tensor])
         torch.testing.assert_close(found[name], gradient, atol=1e-4 * size + 1e-7, rtol=0, msg=name)
 
 
-@pytest.mark.parametrize("changes", [{}, {"mining": MINED, "loss_chunk": 3}, {"local_weight": 0, "summary_weight": 0}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"mining": MINED, "loss_chunk": 3}, {"local_weight": 0, "summary_weight": 0}, {"naming_weight": 2.0}],
+)
 @pytest.mark.parametrize("micro_batch", [1, 3])
 def test_micro_batches_give_loss_and_gradients_of_the_whole(changes: dict[str, object], micro_batch: int) -> None:
     whole, parts = (build(captioned_config(**changes)) for _ in range(2))
@@ -254,7 +301,7 @@ def test_micro_batches_give_loss_and_gradients_of_the_whole(changes: dict[str, o
 
 def backward(folder: Path, micro_batch: int | None) -> None:
     own = distributed.own_rows(8 // distributed.world_size())
-    method, part = build(captioned_config(mining=MINED)), clips_of(captioned_batch(), own)
+    method, part = build(captioned_config(mining=MINED, naming_weight=2.0)), clips_of(captioned_batch(), own)
     if micro_batch is None:
         output = method(part)
         output.loss.backward()
@@ -270,7 +317,7 @@ def backward(folder: Path, micro_batch: int | None) -> None:
 @pytest.mark.parametrize("micro_batch", [None, 1])
 def test_two_processes_equal_one(micro_batch: int | None, tmp_path: Path) -> None:
     start_joined(backward, tmp_path, micro_batch, world_size=2)
-    whole = build(captioned_config(mining=MINED))
+    whole = build(captioned_config(mining=MINED, naming_weight=2.0))
     expected = whole(captioned_batch())
     expected.loss.backward()
     for rank in range(2):
@@ -286,7 +333,7 @@ STEM = {"image_size": 16, "patch_size": 8, "stem": {"widths": [8, 16, 16], "dept
 
 
 @pytest.mark.parametrize("stem", [False, True])
-@pytest.mark.parametrize("changes", [{}, {"local_weight": 0}, {"summary_weight": 0}])
+@pytest.mark.parametrize("changes", [{}, {"local_weight": 0}, {"summary_weight": 0}, {"naming_weight": 1}])
 def test_step_costs_three_times_the_forward_pass_that_torch_counts(changes: dict[str, float], stem: bool) -> None:
     data = captioned_config(**changes).model_dump()
     data["model"]["vision"] |= STEM if stem else {}

@@ -7,10 +7,24 @@ import torch
 from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.models.conv_stem import ConvStem, ConvStemConfig, GroupNorm, StandardizedConv2d, stem_forward_flops
+from mien.models.conv_stem import (
+    RELU_GAIN,
+    ConvStem,
+    ConvStemConfig,
+    ResidualBlock,
+    StandardizedConv2d,
+    stem_forward_flops,
+)
 from mien.models.vit import VisionConfig, VisionTransformer
 
 CONFIG = ConvStemConfig(widths=(8, 16, 24), depths=(1, 2, 1))
+
+
+def with_strength(stem: ConvStem, *, strength: float = 1.0) -> ConvStem:
+    """A stem whose residual branches are in use, as they are once it has learnt."""
+    for block in stem.blocks:
+        torch.nn.init.constant_(block.strength, strength)
+    return stem
 
 
 def test_stem_gives_the_shape_of_a_patch_embedding() -> None:
@@ -28,52 +42,54 @@ def test_vision_transformer_with_a_stem_embeds_pictures() -> None:
 
 
 def test_tokens_of_a_picture_do_not_depend_on_its_batch() -> None:
-    stem, pictures = ConvStem(CONFIG, width=20).train(), torch.randn(3, 3, 16, 16)
+    stem, pictures = with_strength(ConvStem(CONFIG, width=20)).train(), torch.randn(3, 3, 16, 16)
     alone = stem(pictures[1:2])
     torch.testing.assert_close(stem(pictures)[1:2], alone, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(stem(torch.cat([pictures[1:2], 100 * pictures]))[:1], alone, rtol=1e-5, atol=1e-5)
 
 
 def test_standardised_weights_ignore_scale_and_shift() -> None:
-    conv, picture = StandardizedConv2d(8, 4, kernel_size=3, bias=False), torch.randn(1, 8, 5, 5)
+    conv, picture = StandardizedConv2d(8, 4, kernel_size=3), torch.randn(1, 8, 5, 5)
     before = conv(picture)
     with torch.no_grad():
         conv.weight.mul_(3.0).add_(0.7)
     torch.testing.assert_close(conv(picture), before, rtol=1e-4, atol=1e-4)
 
 
-def test_norms_alone_can_be_trained() -> None:
+def test_gains_and_biases_alone_can_be_trained() -> None:
     stem = ConvStem(CONFIG, width=20)
     for parameter in stem.parameters():
-        parameter.requires_grad_(parameter.ndim == 1)
+        parameter.requires_grad_(parameter.ndim <= 1)
     stem(torch.randn(2, 3, 16, 16)).sum().backward()
-    assert all((p.grad is not None) == (p.ndim == 1) for p in stem.parameters())
+    assert all((p.grad is not None) == (p.ndim <= 1) for p in stem.parameters())
     assert not ConvStem(CONFIG, width=20).requires_grad_(False)(torch.randn(1, 3, 16, 16)).requires_grad
 
 
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_group_norm_is_torch_s(memory_format: torch.memory_format) -> None:
-    ours, theirs = GroupNorm(8, 16), torch.nn.GroupNorm(8, 16)
+def test_rectified_normal_inputs_come_out_with_variance_one() -> None:
+    torch.manual_seed(0)
+    conv = StandardizedConv2d(64, 64, kernel_size=3, gain=RELU_GAIN)
     with torch.no_grad():
-        ours.weight.copy_(torch.randn(16))
-        ours.bias.copy_(torch.randn(16))
-    theirs.load_state_dict(ours.state_dict())
-    picture = torch.randn(3, 16, 4, 5).contiguous(memory_format=memory_format)
-    torch.testing.assert_close(ours(picture), theirs(picture.contiguous()), rtol=1e-5, atol=1e-5)
-    assert ours(picture).is_contiguous(memory_format=memory_format)
+        assert float(conv(torch.randn(8, 64, 16, 16).relu()).var()) == pytest.approx(1.0, abs=0.15)
+
+
+def test_block_begins_as_its_shortcut() -> None:
+    block, x = ResidualBlock(8, 8, stride=1), torch.randn(2, 8, 6, 6)
+    assert torch.equal(block(x), x)
+    torch.nn.init.ones_(block.strength)
+    assert not torch.equal(block(x), x)
 
 
 def test_channel_of_equal_weights_gives_zeros() -> None:
-    conv = StandardizedConv2d(8, 4, kernel_size=3, bias=False)
+    conv = StandardizedConv2d(8, 4, kernel_size=3)
     torch.nn.init.constant_(conv.weight, 2.0)
-    assert not conv(torch.randn(1, 8, 5, 5)).any()
+    torch.testing.assert_close(conv(torch.randn(1, 8, 5, 5)), conv.bias[None, :, None, None].expand(1, 4, 3, 3))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"patch_size": 16}, r"patch_size 16 .* 3 stages make: 8"),
-        ({"stem": {"widths": [8, 12], "depths": [1, 1]}}, r"\(8, 12\) are not multiples of 8"),
+        ({"stem": {"widths": [8, 0, 8], "depths": [1, 1, 1]}}, r"\(8, 0, 8\) are not all at least 1"),
         ({"stem": {"widths": [8, 16], "depths": [1]}}, r"depths \(1,\) are not one each"),
         ({"stem": {"widths": [8], "depths": [0]}}, r"depths \(0,\)"),
         ({"stem": {"widths": [], "depths": []}}, r"widths \(\)"),
