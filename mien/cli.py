@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from mien.cli_captions import captions
+from mien.cli_classify import PrecisionOption, classify
 from mien.cli_data import data
 from mien.cli_finetune import finetune
 from mien.errors import MienError
@@ -25,10 +26,8 @@ from mien.terminal import (
     say,
     show_cut_off,
     show_epoch,
-    show_faces,
     show_failures,
     show_findings,
-    show_moments,
     show_prepared,
     show_skipped,
     show_tuned,
@@ -46,9 +45,6 @@ app.add_typer(data, name="data")
 app.add_typer(captions, name="captions")
 app.command()(finetune)
 
-PrecisionOption = Annotated[
-    Literal["float32", "int8"], typer.Option(help="int8: nearly the same, on the CPU two to three times as fast.")
-]
 TheatreOut = Annotated[Path, typer.Argument(help="Folder to make the theatre in.")]
 
 
@@ -416,41 +412,7 @@ def report(
             say(f"  without {part.what}: {part.reason}", style="dim")
 
 
-@app.command()
-def classify(
-    video: Annotated[Path, typer.Argument(help="A video or a picture.")],
-    labels: Annotated[str, typer.Option(help="Your words, separated by commas.")],
-    model: Annotated[str, typer.Option(help="Model folder, or hf:ID of one on the hub.")],
-    window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
-    precision: PrecisionOption = "float32",
-    template: Annotated[list[str] | None, typer.Option(help="Prompt with {} for the label; repeatable.")] = None,
-    faces: Annotated[bool, typer.Option("--faces", help="Each face by itself, with a model made for faces.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For a machine to read.")] = False,
-) -> None:
-    """Say which of your words fits a video when: a probability a word, every few seconds. Apparent emotion only.
-
-    Example: `mien classify video.mp4 --model models/emotionclip --labels "joy,anger,relief"`
-    """
-    with errors():
-        from mien.captions.naming import FACE_TEMPLATES
-        from mien.face_moments import classify_faces
-        from mien.inference import TEMPLATES, Mien
-        from mien.types import Skipped
-
-        words = [word.strip() for word in labels.split(",") if word.strip()]
-        loaded = Mien.from_pretrained(model, precision=precision)
-        if faces:
-            with console.status(f"reading {video}, finding faces, embedding"):
-                found = classify_faces(loaded, video, words, templates=template or FACE_TEMPLATES, window_s=window)
-            show_faces(found, words, as_json=as_json)
-            return
-        with console.status(f"reading {video}, finding people, embedding"):
-            cut_off = list[Skipped]()
-            moments = loaded.classify(
-                video, words, templates=template or TEMPLATES, window_s=window, on_missing=cut_off.append
-            )
-        show_cut_off(cut_off)
-        show_moments(moments, words, as_json=as_json)
+app.command()(classify)
 
 
 @app.command()

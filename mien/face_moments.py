@@ -33,15 +33,15 @@ class FaceMoment:
     """One person's face in a stretch of a video, or one face of a picture.
 
     person: the number of the person in the video or picture; below 0 where no person's box holds the face. xyxy: the
-    face's box in the middle of the
-    stretch, in pixels of the source as displayed. embedding: the mean over the stretch's faces, normalised. scores:
-    probabilities that sum to one.
+    face's box at `seen_s`, in the middle of the stretch, in pixels of the source as displayed. embedding: the mean over
+    the stretch's faces, normalised. scores: probabilities that sum to one.
     """
 
     video: str
     person: int
     start_s: float
     end_s: float
+    seen_s: float
     xyxy: tuple[float, float, float, float]
     num_faces: int
     embedding: Float32[np.ndarray, "e"]
@@ -139,12 +139,14 @@ def _stretches(faces: Sequence[_Face], *, window_s: float) -> list[list[int]]:
 def _moment(
     video: str, faces: Sequence[_Face], embedding: Float32[Tensor, "e"], scores: dict[str, float]
 ) -> FaceMoment:
-    x0, y0, x1, y1 = map(float, faces[len(faces) // 2].xyxy)
+    middle = faces[len(faces) // 2]
+    x0, y0, x1, y1 = map(float, middle.xyxy)
     return FaceMoment(
         video=video,
         person=faces[0].person,
         start_s=faces[0].time_s,
         end_s=faces[-1].time_s,
+        seen_s=middle.time_s,
         xyxy=(x0, y0, x1, y1),
         num_faces=len(faces),
         embedding=embedding.numpy(),

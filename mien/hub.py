@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,11 +21,13 @@ from mien.hub_fetch import fetch_folder
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.text import Tokenizer
-from mien.types import MienError
+from mien.types import ASSETS, MienError
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
 HUB = "hf:"
 """Stands before a hub id."""
+SHIPPED = {"face": ASSETS / "face"}
+"""Models that come with the package, by their names; a folder of such a name is `./face`."""
 
 
 class ModelFolder(Config):
@@ -40,16 +43,25 @@ class ModelFolder(Config):
 
 
 def save_model(
-    path: Path, *, weights: Mapping[str, Tensor], config: ModelFolder, tokenizer: Tokenizer | None, notes: str = ""
+    path: Path,
+    *,
+    weights: Mapping[str, Tensor],
+    config: ModelFolder,
+    tokenizer: Tokenizer | None,
+    notes: str = "",
+    half: bool = False,
 ) -> None:
     """Writes the model folder; it appears whole or not at all, and replaces nothing but a model folder.
 
-    Without a tokenizer (foreign weights may come without one), the model takes token ids only.
+    Without a tokenizer (foreign weights may come without one), the model takes token ids only. half: write weights as
+    16-bit floats, half the bytes; they are computed with as 32-bit ones. Raises MienError where one does not fit in.
     """
     path = path.absolute()
     _require_replaceable(path)
     with whole_folder(path) as partial:
         tensors = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
+        if half:
+            tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
         (partial / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
         if tokenizer is not None:
@@ -71,13 +83,14 @@ def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer | No
 
 
 def resolve(name: str | Path) -> Path:
-    """The local folder of a model: the path itself, or a download of `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`.
+    """The local folder of a model: the path itself, that of one of SHIPPED, or a download of `hf:OWNER/NAME` or
+    `hf:OWNER/NAME@REVISION`.
 
     Only `hf:` reaches for the hub: `models/mine`, mistyped, must not fetch what somebody of that name has there.
     """
     if str(name).startswith(HUB):
         return fetch_folder(str(name).removeprefix(HUB), files=[CONFIG, WEIGHTS, TOKENIZER, CARD])
-    folder = Path(name)
+    folder = SHIPPED.get(str(name), Path(name))
     if folder.is_dir():
         return folder
     if folder.parent.is_dir() and folder.name == "model":
@@ -86,7 +99,8 @@ def resolve(name: str | Path) -> Path:
         )
     raise MienError(
         f"no model folder at {name}; give a folder with {CONFIG} (`mien train` and `mien convert` make such), or a "
-        f"model on the hub as {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION"
+        f"model on the hub as {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION, or the name of a shipped one, "
+        f"{', '.join(SHIPPED)}"
     )
 
 
@@ -128,6 +142,15 @@ Outputs are *apparent* emotion: what an onlooker might say a person shows, not w
 **Out of scope**: decisions about people at work, in education, policing, hiring or health. The EU AI Act (Article
 5(1)(f)) bans inferring emotions from biometrics in workplaces and education.
 """
+
+
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    halved = tensor.half()
+    if not torch.isfinite(halved).all():
+        raise MienError(f"{name} does not fit into 16-bit floats: it goes up to {float(tensor.abs().max()):g}")
+    return halved
 
 
 def _require_replaceable(path: Path) -> None:

@@ -84,7 +84,8 @@ class Mien:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, device: str | None = None, precision: Precision = "float32") -> Mien:
-        """The model in a folder (`mien train` and `mien convert` make such), or on the hub, `hf:OWNER/NAME`.
+        """The model in a folder (`mien train` and `mien convert` make such), on the hub (`hf:OWNER/NAME`), or the one
+        that comes with the package, `face`.
 
         precision: `int8` computes the transformers' linear layers in 8-bit integers, on the CPU: two to three times as
         fast, embeddings nearly the same; such a model cannot be saved.
@@ -97,11 +98,11 @@ class Mien:
             use_int8(model)
         return cls(model, config=config, tokenizer=tokenizer, device=device)
 
-    def save_pretrained(self, path: str | Path) -> None:
-        """Writes the folder that `from_pretrained` reads."""
+    def save_pretrained(self, path: str | Path, *, half: bool = False) -> None:
+        """Writes the folder that `from_pretrained` reads; with `half`, weights as 16-bit floats."""
         if any(isinstance(module, Int8Linear) for module in self.model.modules()):
             raise MienError("a model in int8 has lost its weights' precision; save it as loaded in float32")
-        save_model(Path(path), weights=self.model.state_dict(), config=self.config, tokenizer=self.tokenizer)
+        save_model(Path(path), weights=self.model.state_dict(), config=self.config, tokenizer=self.tokenizer, half=half)
 
     def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
         """Uploads the model folder to the Hugging Face hub, and returns its address."""

@@ -29,6 +29,7 @@ from sklearn.metrics import average_precision_score, f1_score
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 
+from mien.eval.calibration import NUM_BINS, calibration_error, reliability
 from mien.language.sentiment import (
     PAD,
     UNKNOWN,
@@ -54,8 +55,6 @@ BARE = str.maketrans("", "", '.,;:?!…"“”()*~-–—')
 MAX_NEUTRAL = 0.05
 """A sentence counts as emotional, and is trained on, up to this probability of neutral (EmotionCLIP §4)."""
 
-NUM_BINS = 15
-"""Of the calibration error."""
 
 CARD = Path(__file__).with_name("utterance_card.md")
 
@@ -238,30 +237,6 @@ def measure(model: UtteranceModel, comments: Comments) -> dict[str, Any]:
         "emotional_precision": round(float((~comments.labels[emotional, neutral]).mean()), 4),
         "num_comments": len(comments.texts),
     }
-
-
-def calibration_error(confidence: Float[np.ndarray, "n"], is_right: Bool[np.ndarray, "n"]) -> float:
-    """Expected calibration error (Guo et al. 2017): by how much confidence and accuracy differ, bin by bin.
-
-    That is the mean of |confidence - accuracy| over the bins of `reliability`, each weighed by its share.
-    """
-    rows = reliability(confidence, is_right)
-    error = sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(confidence)
-    return round(error, 4)
-
-
-def reliability(confidence: Float[np.ndarray, "n"], is_right: Bool[np.ndarray, "n"]) -> list[dict[str, float]]:
-    """What fell into each of NUM_BINS equally wide bins, empty ones left out: how many, how sure, how often right."""
-    bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
-    return [
-        {
-            "from": round(i / NUM_BINS, 4),
-            "count": int((bins == i).sum()),
-            "confidence": round(float(confidence[bins == i].mean()), 6),
-            "accuracy": round(float(is_right[bins == i].mean()), 6),
-        }
-        for i in np.unique(bins)
-    ]
 
 
 def write_config(config: UtteranceConfig, folder: Path) -> None:

@@ -22,6 +22,8 @@ from mien.config import Config
 
 RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))
 """A rectified normal variable times this has variance 1."""
+START = 0.5
+"""How much a block's convolutions count at first: from 0 they take an epoch to, at 1 each block doubles the variance."""
 VARIANCE_FLOOR = 1e-6
 """Added to the variance of a channel's weights: equal ones give zeros, not NaN; others hardly notice."""
 
@@ -71,13 +73,13 @@ class ConvStem(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut; at the start the shortcut alone."""
+    """A shortcut, and two convolutions that add to it."""
 
     def __init__(self, channels: int, width: int, *, stride: int) -> None:
         super().__init__()
         self.conv1 = StandardizedConv2d(channels, width, kernel_size=3, stride=stride, padding=1, gain=RELU_GAIN)
         self.conv2 = StandardizedConv2d(width, width, kernel_size=3, padding=1, gain=RELU_GAIN)
-        self.strength = nn.Parameter(torch.zeros(()))
+        self.strength = nn.Parameter(torch.tensor(START))
         self.shortcut: nn.Module | None = None
         if stride > 1 or channels != width:
             self.shortcut = StandardizedConv2d(channels, width, kernel_size=1, stride=stride, gain=RELU_GAIN)

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mien.models.conv_stem import (
     RELU_GAIN,
+    START,
     ConvStem,
     ConvStemConfig,
     ResidualBlock,
@@ -72,11 +73,13 @@ def test_rectified_normal_inputs_come_out_with_variance_one() -> None:
         assert float(conv(torch.randn(8, 64, 16, 16).relu()).var()) == pytest.approx(1.0, abs=0.15)
 
 
-def test_block_begins_as_its_shortcut() -> None:
+def test_block_adds_to_its_shortcut_as_strongly_as_it_has_learnt() -> None:
     block, x = ResidualBlock(8, 8, stride=1), torch.randn(2, 8, 6, 6)
+    added = block(x) - x
+    torch.nn.init.constant_(block.strength, 2 * START)
+    torch.testing.assert_close(block(x) - x, 2 * added)
+    torch.nn.init.zeros_(block.strength)
     assert torch.equal(block(x), x)
-    torch.nn.init.ones_(block.strength)
-    assert not torch.equal(block(x), x)
 
 
 def test_channel_of_equal_weights_gives_zeros() -> None:

@@ -1,0 +1,89 @@
+"""`mien classify`: which of somebody's words fit a video, or each face in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mien.terminal import console, errors, say, show_cut_off, show_faces, show_moments
+
+if TYPE_CHECKING:
+    from mien.inference import Mien
+
+PrecisionOption = Annotated[
+    Literal["float32", "int8"], typer.Option(help="int8: nearly the same, on the CPU two to three times as fast.")
+]
+
+
+def classify(
+    video: Annotated[Path, typer.Argument(help="A video or a picture.")],
+    labels: Annotated[
+        str | None, typer.Option(help="Your words, separated by commas; with --faces, the eight of FER+ by default.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model folder, or hf:ID of one on the hub; with --faces, the shipped one by default."),
+    ] = None,
+    window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
+    precision: PrecisionOption = "float32",
+    template: Annotated[list[str] | None, typer.Option(help="Prompt with {} for the label; repeatable.")] = None,
+    faces: Annotated[bool, typer.Option("--faces", help="Each face by itself, by a model made for faces.")] = False,
+    draw: Annotated[
+        Path | None, typer.Option(help="With --faces: a picture to draw the faces and their scores in, faces.png say.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a machine to read.")] = False,
+) -> None:
+    """Say which of your words fits a video when: a probability a word, every few seconds. Apparent emotion only.
+
+    Example: `mien classify photo.jpg --faces --labels "happiness,anger,surprise"`, or of whole scenes
+    `mien classify video.mp4 --model models/emotionclip --labels "joy,anger,relief"`
+    """
+    with errors():
+        from mien.inference import TEMPLATES, Mien
+        from mien.types import MienError, Skipped
+
+        words = None if labels is None else [word.strip() for word in labels.split(",") if word.strip()]
+        if faces:
+            loaded = Mien.from_pretrained(model or "face", precision=precision)
+            _classify_faces(loaded, video, words, templates=template, window_s=window, draw=draw, as_json=as_json)
+            return
+        if model is None or words is None or draw is not None:
+            raise MienError("--model and --labels can be left out, and --draw given, together with --faces only")
+        loaded = Mien.from_pretrained(model, precision=precision)
+        with console.status(f"reading {video}, finding people, embedding"):
+            cut_off = list[Skipped]()
+            moments = loaded.classify(
+                video, words, templates=template or TEMPLATES, window_s=window, on_missing=cut_off.append
+            )
+        show_cut_off(cut_off)
+        show_moments(moments, words, as_json=as_json)
+
+
+def _classify_faces(
+    model: Mien,
+    path: Path,
+    labels: list[str] | None,
+    *,
+    templates: list[str] | None,
+    window_s: float,
+    draw: Path | None,
+    as_json: bool,
+) -> None:
+    from mien.captions.lexicon import FACE_EMOTIONS
+    from mien.captions.naming import FACE_TEMPLATES
+    from mien.face_moments import classify_faces
+    from mien.face_pictures import draw_faces
+    from mien.whole_file import require_writable
+
+    words = FACE_EMOTIONS if labels is None else labels
+    if draw is not None:
+        require_writable(draw)
+    with console.status(f"reading {path}, finding faces, embedding"):
+        found = classify_faces(model, path, words, templates=templates or FACE_TEMPLATES, window_s=window_s)
+        if draw is not None:
+            draw_faces(path, found, draw)
+    show_faces(found, words, as_json=as_json)
+    if draw is not None:
+        say(f"drawn in {draw}")

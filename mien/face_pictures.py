@@ -1,0 +1,91 @@
+"""Faces drawn: a picture, or some moments of a video, with each face's box and what it is scored as."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from mien.face_moments import FaceMoment
+from mien.inference import PREPARING
+from mien.media.sampling import evenly
+from mien.media.video import read_frames
+from mien.types import MienError
+from mien.whole_file import whole_file
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8F6B00", "#56B4E9", "#6A3D9A", "#6E6E6E")
+"""One a word, by turns: Okabe and Ito's set, told apart by colour-blind readers too, dark enough for white text."""
+TOLD = 2
+"""Words told of each face, the most probable first."""
+WIDTH_IN = 12.0
+APART_S = 0.75
+"""A face that was seen sooner before or after a picture is drawn in it, where it was."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
+
+
+def draw_faces(path: Path, moments: Sequence[FaceMoment], out: Path, *, at_most: int = 9) -> None:
+    """Writes the picture `out`: of a video, up to `at_most` of its moments, evenly chosen, side by side.
+
+    path: the file that `moments` are of. Raises MienError for an `out` whose ending is no picture's.
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise MienError(f"{out} is, by its name, no picture; end it in one of {', '.join(SUFFIXES)}")
+    times = _apart(sorted(moment.seen_s for moment in moments)) or [0.0]
+    shown = [times[i] for i in evenly(len(times), count=at_most)] if len(times) > at_most else times
+    pictures = list(_pictures(path, shown))
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    height, width = pictures[0][1].shape[:2]
+    figure = Figure(figsize=(WIDTH_IN, WIDTH_IN / columns * height / width * rows), layout="tight")
+    FigureCanvasAgg(figure)
+    words = list(moments[0].scores) if moments else []
+    for number, (time_s, rgb) in enumerate(pictures):
+        axes = figure.add_subplot(rows, columns, number + 1)
+        axes.imshow(rgb)
+        axes.axis("off")
+        if len(times) > 1:
+            axes.set_title(f"{time_s:.1f} s", fontsize=9, loc="left", pad=2)
+        for moment in moments:
+            if abs(moment.seen_s - time_s) < APART_S:
+                _draw(axes, moment, words=words, size=11 - 1.5 * min(columns, 3))
+    with whole_file(out) as partial:
+        figure.savefig(partial, dpi=110, format=out.suffix[1:].lower().replace("jpg", "jpeg"))
+
+
+def _apart(times_s: Sequence[float]) -> list[float]:
+    """Without those that come sooner than APART_S after another: of two people in one stretch, one picture."""
+    kept = list[float]()
+    for time_s in times_s:
+        if not kept or time_s - kept[-1] >= APART_S:
+            kept.append(time_s)
+    return kept
+
+
+def _pictures(path: Path, times_s: Sequence[float]) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
+    """What a viewer sees at these times, in order; they are among those at which faces were looked for."""
+    fps = PREPARING.frames.fps
+    wanted = {round(time_s * fps): time_s for time_s in times_s}
+    for number, picture in enumerate(read_frames(path, fps=fps, short_side=None)):
+        if number in wanted:
+            yield wanted[number], picture.rgb
+        if number >= max(wanted):
+            return
+
+
+def _draw(axes: Axes, moment: FaceMoment, *, words: Sequence[str], size: float) -> None:
+    ranked = sorted(moment.scores, key=lambda word: -moment.scores[word])[:TOLD]
+    colour = COLOURS[words.index(ranked[0]) % len(COLOURS)]
+    x0, y0, x1, y1 = moment.xyxy
+    axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=2))
+    told = "\n".join(f"{word} {100 * moment.scores[word]:.0f} %" for word in ranked)
+    axes.text(
+        x0, y1, told, color="white", fontsize=size, verticalalignment="top", clip_on=True,
+        bbox={"facecolor": colour, "edgecolor": colour, "pad": 1.5},
+    )  # fmt: skip
