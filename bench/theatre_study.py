@@ -9,13 +9,10 @@ standard error over seeds) goes to OUT/table.md and the terminal. It calls the s
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from study import Scores, as_markdown, mien, run_study, scores_in, slug
 
 VARIANTS = {
     "SAP + SNCE": ["method.model.subject=sap", "method.beta=1"],
@@ -40,18 +37,15 @@ def main() -> None:
     theatre, store = args.out / "theatre", args.out / "store"
     mien("theatre", theatre, "--train", 100, "--test", 30, "--wordings", 15)
     mien("prepare", theatre, "--out", store, "--boxes", "sidecar", "--subject", "speaking")
-    jobs = [(name, seed) for seed in range(args.seeds) for name in VARIANTS]
-    with ThreadPoolExecutor(args.jobs) as pool:
-        results = list(pool.map(lambda job: one_run(args, *job), jobs))
-    table = as_markdown({name: [r for (n, _), r in zip(jobs, results, strict=True) if n == name] for name in VARIANTS})
+    results = run_study(VARIANTS, seeds=args.seeds, jobs=args.jobs, one_run=lambda *job: one_run(args, *job))
+    table = as_markdown(results, METRICS)
     (args.out / "table.md").write_text(table, encoding="utf-8")
     print(table)
 
 
-def one_run(args: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
-    """Trains and probes one variant with one seed, unless its result is there already; its metrics."""
-    slug = "".join(c for c in name.lower() if c.isascii() and c.isalnum())
-    run, result = args.out / f"{slug}-{seed}", args.out / "results" / f"{slug}-{seed}.json"
+def one_run(args: argparse.Namespace, name: str, seed: int) -> Scores:
+    """Trains and probes one variant with one seed, unless its result is there already."""
+    run, result = args.out / f"{slug(name)}-{seed}", args.out / "results" / f"{slug(name)}-{seed}.json"
     if not result.is_file():
         overrides = [f"seed={seed}", f"data.store={args.out / 'store'}", "train.workers=0", "train.evaluate_every=0"]
         overrides += [f"train.steps={args.steps}"] if args.steps else []
@@ -60,29 +54,7 @@ def one_run(args: argparse.Namespace, name: str, seed: int) -> dict[str, float]:
             "evaluate", "theatre", "--root", args.out / "theatre", "--store", args.out / "store",
             "--model", run / "model", "--out", result, threads=1,
         )  # fmt: skip
-    tasks = json.loads(result.read_text(encoding="utf-8"))["tasks"]
-    return {f"{task['name']} {metric}": value for task in tasks for metric, value in task["metrics"].items()}
-
-
-def mien(*words: object, threads: int | None = None) -> None:
-    env = dict(os.environ) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
-    command = [sys.executable, "-m", "mien", *map(str, words)]
-    print("$ mien", *words, flush=True)
-    done = subprocess.run(command, env=env, capture_output=threads is not None, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}\n{done.stderr or ''}")
-
-
-def as_markdown(results: dict[str, list[dict[str, float]]]) -> str:
-    lines = ["| | " + " | ".join(METRICS) + " | seeds |", "|---" * (len(METRICS) + 2) + "|"]
-    for name, runs in results.items():
-        cells = []
-        for metric in METRICS:
-            values = [run[metric] for run in runs]
-            error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-            cells.append(f"{statistics.mean(values):.3f} ± {error:.3f}")
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {len(runs)} |")
-    return "\n".join(lines) + "\n"
+    return scores_in(result)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mien.terminal import counted, errors, output, print_json, say
+from mien.terminal import counted, errors, output, print_json, progress, say, show_failures
 
 if TYPE_CHECKING:
     from mien.eval.benchmarks import Benchmark
     from mien.eval.benchmarks.verify import Group, SplitReport, Verification
 
 data = typer.Typer(
-    help="Benchmarks' releases: `list`, `describe`, `verify`, `fake`.",
+    help="Benchmarks' releases: `list`, `describe`, `verify`, `prepare`, `fake`.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -113,6 +113,39 @@ def verify(
             _show(found)
         if not found.is_faithful:
             raise typer.Exit(1)
+
+
+@data.command()
+def prepare(
+    name: NameArgument,
+    root: Annotated[Path, typer.Argument(help="The release, as you received it.")],
+    out: Annotated[Path, typer.Option("--out", help="The store to make, or to go on with.")],
+    split: Annotated[list[str] | None, typer.Option(help="Which split, repeatable; all by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+) -> None:
+    """Make a store of a benchmark's videos or pictures, to train on: its own boxes, or else detected ones.
+
+    To evaluate needs no such step: `mien evaluate` makes what it reads. What is there already is not made again.
+
+    Example: `mien data prepare ferplus /data/ferplus --out stores/ferplus --split train --split val`
+    """
+    with errors():
+        from mien.eval.benchmarks import load_benchmark
+        from mien.evaluate import prepare_release
+
+        benchmark = load_benchmark(name)
+        with progress() as bars:
+            task = bars.add_task("prepare", total=None, note="")
+            report = prepare_release(
+                benchmark,
+                root=root,
+                store=out,
+                splits=split or benchmark.splits,
+                workers=workers,
+                on_video=lambda done, total: bars.update(task, completed=done, total=total),
+            )
+        say(f"{counted(report.num_videos, 'video')} in {out} ({report.num_new} worked on now)")
+        show_failures(report.failed)
 
 
 @data.command()

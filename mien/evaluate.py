@@ -19,7 +19,7 @@ from mien.eval.run import evaluate
 from mien.eval.zeroshot import TextTower
 from mien.hub import resolve, weights_hash
 from mien.inference import Mien
-from mien.prepare import Engine, PrepareSettings, prepare
+from mien.prepare import Engine, PrepareReport, PrepareSettings, prepare
 from mien.train.epochs import OnEpoch, say_nothing
 from mien.train.finetune import Finetuning
 from mien.types import Clip, MienError
@@ -136,7 +136,7 @@ def prepare_release(
     splits: Sequence[str],
     workers: int = 1,
     on_video: OnVideo = lambda done, total: None,
-) -> None:
+) -> PrepareReport:
     """Make a store of the splits' videos and pictures: decoded, with the release's own boxes or else detected ones.
 
     The release itself is not written to: links to its files lie in `STORE.files`. What is there already is not made
@@ -148,7 +148,7 @@ def prepare_release(
     files = store.with_name(f"{store.name}.files")
     if not stage(root, releases, files):
         raise MienError(f"none of the files that {benchmark.name}'s annotations name is in {root}; is it unpacked?")
-    prepare(files, store, settings=settings_for(releases), engine=Engine(workers=workers), on_video=on_video)
+    return prepare(files, store, settings=settings_for(releases), engine=Engine(workers=workers), on_video=on_video)
 
 
 def settings_for(releases: Sequence[Release]) -> PrepareSettings:

@@ -96,6 +96,8 @@ def test_help_does_not_import_torch() -> None:
         (("evaluate", "nosuch", "--root", ".", "--store", ".", "--model", "m"), "no benchmark 'nosuch'"),
         (("evaluate", "--table", "nowhere"), "nowhere"),
         (("classify", "nowhere.mp4", "--labels", "joy", "--model", "nowhere"), "no model folder at nowhere"),
+        (("classify", "nowhere.mp4", "--labels", "joy"), "--model and --labels can be left out"),
+        (("classify", "nowhere.mp4", "--model", "nowhere"), "--model and --labels can be left out"),
         (("embed", "nowhere.mp4", "--model", "nowhere", "--out", "x.parquet"), "no model folder at nowhere"),
         (("convert", "nowhere.pt", "out"), "nowhere.pt"),
     ],

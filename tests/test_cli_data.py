@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from toy_benchmark import write_toy
 from typer.testing import CliRunner
 
 from mien.cli import app
+from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS
 
-VERBS = ("list", "describe", "verify", "fake")
+VERBS = ("list", "describe", "verify", "prepare", "fake")
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +102,22 @@ def test_fake_is_written_once_and_verify_says_what_it_is(tmp_path: Path) -> None
     assert "11 files" in run("fake", "toy", tmp_path / "fake")
     assert "generated" in run("verify", "toy", tmp_path / "fake", status=1)
     assert "not an empty folder" in run("fake", "toy", tmp_path / "fake", status=1)
+
+
+@pytest.mark.slow
+def test_prepare_makes_a_store_of_the_splits_named(tmp_path: Path) -> None:
+    root, store = tmp_path / "ferplus", tmp_path / "store"
+    run("fake", "ferplus", root)
+    words = ("prepare", "ferplus", root, "--out", store, "--workers", "1", "--split")
+    assert "8 videos in" in run(*words, "train")
+    assert len(Store(store).videos) == 8
+    assert "(0 worked on now)" in run(*words, "train")
+    assert "has no split 'nowhere'" in run(*words, "nowhere", status=1)
+
+
+@pytest.mark.slow
+def test_prepare_names_files_that_cannot_be_read(tmp_path: Path) -> None:
+    root = tmp_path / "toy"
+    write_toy(root)  # its pictures are none
+    text = run("prepare", "toy", root, "--out", tmp_path / "store", "--split", "train", "--workers", "1", status=1)
+    assert "a.png" in text

@@ -12,7 +12,7 @@ from mien.hub import ModelFolder, load_model, resolve, save_model, weights_hash
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.text import Tokenizer
-from mien.types import MienError
+from mien.types import ASSETS, MienError
 
 CONFIG = VideoClipConfig.model_validate(
     {
@@ -124,3 +124,29 @@ def test_model_on_the_hub_is_named_by_its_prefix(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("mien.hub.fetch_folder", lambda name, *, files: fetched.append(name) or tmp_path)
     assert resolve("hf:owner/model@v1") == tmp_path
     assert fetched == ["owner/model@v1"]
+
+
+def test_weights_in_half_precision_take_half_the_bytes_and_load_as_whole_ones(model: VideoClip, tmp_path: Path) -> None:
+    save(tmp_path / "whole", model)
+    save_model(tmp_path / "half", weights=model.state_dict(), config=FOLDER, tokenizer=None, half=True)
+    loaded = load_model(tmp_path / "half")[0].state_dict()
+    for name, tensor in model.state_dict().items():
+        assert loaded[name].dtype == tensor.dtype
+        torch.testing.assert_close(loaded[name], tensor, rtol=1e-3, atol=1e-6, msg=name)
+    whole, half = ((tmp_path / kind / "model.safetensors").stat().st_size for kind in ("whole", "half"))
+    assert half < 0.6 * whole
+
+
+def test_weight_too_large_for_half_precision_is_named(model: VideoClip, tmp_path: Path) -> None:
+    weights = model.state_dict() | {"logit_scale": torch.tensor(1e6)}
+    with pytest.raises(MienError, match=r"logit_scale does not fit into 16-bit floats: it goes up to 1e\+06"):
+        save_model(tmp_path / "half", weights=weights, config=FOLDER, tokenizer=None, half=True)
+    assert not (tmp_path / "half").exists()
+
+
+def test_shipped_model_is_found_by_its_name_wherever_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve("face") == ASSETS / "face"
+    (tmp_path / "face").mkdir()
+    assert resolve("face") == ASSETS / "face"
+    assert resolve("./face").resolve() == tmp_path / "face"
