@@ -22,6 +22,7 @@ OPTIONAL = {"tensorboard": "train", "transformers": "hf", "faster-whisper": "asr
 SHIPPED = {
     "person detector": "centernet/centernet.onnx",
     "face detector": "centerface/centerface.onnx",
+    "face emotion": "face/model.safetensors",
     "punctuation": "punctuation/model.safetensors",
     "utterance emotion": "utterance/model.safetensors",
     "CLIP tokenizer": "clip_bpe/tokenizer.json",
