@@ -82,7 +82,7 @@ class VideoClip(nn.Module):
         self, frames: Float[Tensor, "n 3 h w"], coverage: Float[Tensor, "n gh gw"]
     ) -> Float[Tensor, "n e"]:
         """Embeddings of pictures. coverage: the share of each patch that the subject covers, in [0, 1]."""
-        return self.vision.pool(self._encode(frames, coverage, read=1))
+        return self.vision.pool(self._encode(frames, coverage, read=self.vision.num_read))
 
     def encode_video(
         self, video: Float[Tensor, "b t 3 h w"], coverage: Float[Tensor, "b t gh gw"]

@@ -7,6 +7,7 @@ change how tokens attend; so the model has no flags for any of that.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from einops import rearrange, repeat
@@ -29,6 +30,10 @@ class VisionConfig(Config):
     heads: int = Field(12, gt=0)
     mlp_width: int = Field(3072, gt=0)
     activation: Activation = "gelu"
+    layout: Literal["clip", "mae"] = "clip"
+    """`mae` is the encoder of masked autoencoders (He et al. 2022): positions are sines and cosines that are not
+    trained, the patch embedding has a bias, no norm stands before the blocks, and a picture is read from the mean of
+    its patches, so that its embedding is as wide as the tower."""
     stem: ConvStemConfig | None = None
     """Convolutions that make the tokens, for small pictures and little data; CLIP's patch embedding by default."""
 
@@ -39,6 +44,8 @@ class VisionConfig(Config):
                 f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}; "
                 f"the nearest that is: {round(self.image_size / self.patch_size) * self.patch_size}"
             )
+        if self.layout == "mae" and self.width % 4:
+            raise ValueError(f"width {self.width} is not a multiple of 4: sines and cosines of two directions")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         if self.stem and self.stem.stride != self.patch_size:
@@ -55,20 +62,27 @@ class VisionConfig(Config):
 
 
 class VisionTransformer(nn.Module):
-    """CLIP's image tower (Radford et al. 2021): `pool(encode(embed(image)))`."""
+    """CLIP's image tower (Radford et al. 2021), or the encoder of MAE: `pool(encode(embed(image)))`."""
 
     def __init__(self, config: VisionConfig, *, embed_dim: int, checkpointing: bool = False) -> None:
         super().__init__()
         self.config = config
         width, patch = config.width, config.patch_size
+        is_mae = config.layout == "mae"
+        if is_mae and embed_dim != width:
+            raise ValueError(f"embed_dim {embed_dim} must be vision.width {width} where vision.layout is mae")
         self.patch_embedding = (
-            nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
+            nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=is_mae)
             if config.stem is None
             else ConvStem(config.stem, width=width)
         )
         self.class_embedding = nn.Parameter(width**-0.5 * torch.randn(width))
-        self.position_embedding = nn.Parameter(width**-0.5 * torch.randn(config.grid**2 + 1, width))
-        self.pre_norm = nn.LayerNorm(width)
+        self.position_embedding = (
+            nn.Parameter(sincos_positions(config.grid, width=width), requires_grad=False)
+            if is_mae
+            else nn.Parameter(width**-0.5 * torch.randn(config.grid**2 + 1, width))
+        )
+        self.pre_norm = nn.Identity() if is_mae else nn.LayerNorm(width)
         self.transformer = Transformer(
             width=width,
             layers=config.layers,
@@ -78,7 +92,7 @@ class VisionTransformer(nn.Module):
             checkpointing=checkpointing,
         )
         self.post_norm = nn.LayerNorm(width)
-        self.projection = nn.Parameter(width**-0.5 * torch.randn(width, embed_dim))
+        self.projection = None if is_mae else nn.Parameter(width**-0.5 * torch.randn(width, embed_dim))
 
     def embed(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """`[cls]`, then the patches row by row, each with its position; n = 1 + grid². Normalised pixels in."""
@@ -92,10 +106,27 @@ class VisionTransformer(nn.Module):
         """The tokens that come out; with `read`, the first so many only: `pool` needs one, `[cls]`."""
         return self.transformer(self.pre_norm(tokens), attend=attend, read=read)
 
+    @property
+    def num_read(self) -> int | None:
+        """How many of the encoded tokens `pool` needs, the first ones; None for all."""
+        return 1 if self.projection is not None else None
+
     def pool(self, tokens: Float[Tensor, "b m d"]) -> Float[Tensor, "b e"]:
-        """The picture's embedding, from `[cls]`; not normalised."""
-        return self.project(tokens[:, 0])
+        """The picture's embedding, from `[cls]` (of MAE's from the patches' mean); not normalised."""
+        return self.project(tokens[:, 0] if self.projection is not None else tokens[:, 1:].mean(dim=1))
 
     def project(self, tokens: Float[Tensor, "*n d"]) -> Float[Tensor, "*n e"]:
         """Encoded tokens in the space of embeddings; not normalised."""
-        return self.post_norm(tokens) @ self.projection
+        normed = self.post_norm(tokens)
+        return normed if self.projection is None else normed @ self.projection
+
+
+def sincos_positions(grid: int, *, width: int) -> Float[Tensor, "n d"]:
+    """MAE's fixed positions: zeros for `[cls]`, then for each patch, row by row, its column in the first half of the
+    channels and its row in the second; of each half, sines then cosines of frequencies from 1 down to 1/10,000."""
+    frequencies = 10_000 ** -(torch.arange(width // 4, dtype=torch.float64) / (width / 4))
+    angles = torch.arange(grid, dtype=torch.float64)[:, None] * frequencies
+    of_index = torch.cat([angles.sin(), angles.cos()], dim=1)
+    columns, rows = of_index[None, :].expand(grid, -1, -1), of_index[:, None].expand(-1, grid, -1)
+    of_patches = rearrange(torch.cat([columns, rows], dim=2), "gh gw d -> (gh gw) d")
+    return torch.cat([torch.zeros(1, width, dtype=torch.float64), of_patches]).float()
