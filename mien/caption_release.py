@@ -19,6 +19,8 @@ from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.release import Release, Sample
 from mien.types import MienError, Skipped
 
+OF_FACES = ("", "person")
+"""What samples of a set of faces may be grouped by."""
 SAVED_EVERY = 100  # captions of a model, which takes seconds for each
 
 
@@ -117,6 +119,10 @@ def votes_of(benchmark: Benchmark, sample: Sample) -> dict[str, float]:
 
 
 def _one_a_video(benchmark: Benchmark, release: Release) -> Sequence[Sample]:
+    if benchmark.group_name not in OF_FACES:
+        raise MienError(
+            f"{benchmark.name} is a set of {benchmark.group_name}s; captions are for sets of faces, one a file"
+        )
     video, count = Counter(sample.video for sample in release.samples).most_common(1)[0] if release.samples else ("", 0)
     if count > 1:
         raise MienError(f"{benchmark.name} has {count} samples in {video}; captions are for sets of a face a file")

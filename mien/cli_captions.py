@@ -33,7 +33,7 @@ def write(
     benchmark: Annotated[str, typer.Argument(help="The benchmark; see `mien data list`.")],
     root: Annotated[Path, typer.Option(help="Its release, as you received it.")],
     out: Annotated[Path, typer.Option(help="The file to write, captions.jsonl say.")],
-    split: Annotated[str, typer.Option(help="Which of its splits.")] = "train",
+    split: Annotated[str | None, typer.Option(help="Which of its splits; the first by default.")] = None,
     seed: Annotated[int, typer.Option(help="Of the wording: equal seeds give equal captions.")] = 0,
     variants: Annotated[int, typer.Option(min=1, help="Captions an image, each worded anew.")] = 1,
     captioner: Annotated[
@@ -52,7 +52,7 @@ def write(
         from mien.eval.benchmarks import load_benchmark
 
         loaded = load_benchmark(benchmark)
-        release = loaded.read(root, split)
+        release = loaded.read(root, split or loaded.splits[0])
         if captioner is None:
             from mien.caption_release import derive_captions
 
@@ -109,8 +109,12 @@ def stats(
     with errors():
         from mien.captions.record import read_captions
         from mien.captions.statistics import caption_statistics
+        from mien.types import MienError
 
-        statistics = caption_statistics(read_captions(file))
+        records = read_captions(file)
+        if not records:
+            raise MienError(f"{file} has no captions")
+        statistics = caption_statistics(records)
         if as_json:
             print_json(asdict(statistics))
         else:

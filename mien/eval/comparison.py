@@ -13,15 +13,11 @@ from typing import Literal
 
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.choices import choices
-from mien.eval.label_scores import LESS_IS_BETTER
+from mien.eval.label_scores import LESS_IS_BETTER, NUMBERS
 from mien.eval.published import PublishedValue, published_values
 from mien.eval.results import EvalResult, TaskResult
-from mien.eval.retrieval import RANKS
 from mien.eval.uncertainty import uncertainty_notes
 from mien.types import MienError
-
-NUMBERS = ("r2", "mse", "pearson", *RANKS)
-"""Metrics that are no shares."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,8 @@ from mien.eval.retrieval import RANKS
 from mien.eval.scores import MacroScore
 
 LESS_IS_BETTER = frozenset({"mse", *RANKS})
+NUMBERS = frozenset({"r2", "mse", "pearson", *RANKS})
+"""Metrics that are no shares."""
 """Of all scores, those of retrieval too."""
 
 Scored = dict[str, MacroScore | float]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mien.eval.intervals import Interval
+from mien.eval.label_scores import NUMBERS
 from mien.eval.results import EvalResult
 
 Runs = Sequence[tuple[str, EvalResult]]
@@ -23,7 +24,8 @@ def uncertainty_notes(runs: Runs) -> tuple[str, ...]:
     if any(task.few_shot for _, result in runs for task in result.tasks):
         notes.append("±: standard deviation over the seeds of few-shot draws")
     if any(task.folds for _, result in runs for task in result.tasks):
-        notes.append("mean over the folds, ± their standard deviation; the folds: " + "; ".join(_folds(runs)))
+        notes.append("mean over the folds, ± their standard deviation")
+        notes += _folds(runs)
     return tuple(notes)
 
 
@@ -52,9 +54,10 @@ def _drawn(runs: Runs) -> list[str]:
 
 
 def _folds(runs: Runs) -> list[str]:
-    """Each run's scores by fold, of each task's metrics."""
+    """Each run's scores by fold, a line for each of a task's metrics, shares in per cent."""
     return [
-        f"{name} {task.name} {metric} {' '.join('–' if value is None else f'{value:.4f}' for value in values)}"
+        f"{name}, {task.name} {metric} fold by fold: "
+        + " ".join("–" if value is None else f"{value if metric in NUMBERS else 100 * value:.2f}" for value in values)
         for name, result in runs
         for task in result.tasks
         if task.folds is not None

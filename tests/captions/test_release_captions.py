@@ -174,3 +174,22 @@ def test_verify_says_that_a_file_is_empty(tmp_path: Path) -> None:
 def test_captioner_that_is_no_model_is_refused(ferplus: Path, tmp_path: Path) -> None:
     told = run("write", "ferplus", "--root", ferplus, "--out", tmp_path / "c", "--captioner", tmp_path, status=1)
     assert "is no folder of a transformers model" in told
+
+
+def test_set_whose_samples_are_no_faces_is_refused(tmp_path: Path) -> None:
+    run_data = CliRunner().invoke(app, ["data", "fake", "meld", str(tmp_path / "meld")])
+    assert run_data.exit_code == 0
+    out = tmp_path / "captions.jsonl"
+    told = run("write", "meld", "--root", tmp_path / "meld", "--out", out, status=1)
+    assert "meld is a set of dialogues; captions are for sets of faces" in told
+    assert not out.exists()
+
+
+def test_the_first_split_is_captioned_where_none_is_named(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["data", "fake", "dfew", str(tmp_path / "dfew")]).exit_code == 0
+    assert "captions" in run("write", "dfew", "--root", tmp_path / "dfew", "--out", tmp_path / "captions.jsonl")
+
+
+def test_file_without_captions_has_no_statistics(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    assert "empty.jsonl has no captions" in run("stats", tmp_path / "empty.jsonl", status=1)

@@ -117,7 +117,7 @@ def test_table_sets_the_mean_beside_the_published_ones(root):
     told = to_markdown([table])
     assert "EmoCapCLIP (published)" in told
     assert "48.57 ± 46.95" in told
-    assert "ours emotion accuracy 0.1429 1.0000 0.1429 1.0000 0.1429" in told
+    assert "ours, emotion accuracy fold by fold: 14.29 100.00 14.29 100.00 14.29" in told
     assert "mean ± deviation of 5 folds" in result_table([("ours", result)])
 
 
