@@ -9,32 +9,20 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from made_videos import write_subtitles, write_video
+from small_mien import SIZE, small_mien
 from tiny_store import write_store
 
 from mien import Mien
-from mien.hub import ModelFolder
 from mien.inference import mask_coverage, windows, write_moments
-from mien.media.transforms import Preprocess
-from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.text import Tokenizer
 from mien.types import ClipBatch, MienError, Skipped
 
-SIZE = 32
 MJPEG = {"codec": "mjpeg", "pix_fmt": "yuvj420p"}  # every picture for itself: a half of the file is a half of them
 
 
 @pytest.fixture
 def model() -> Mien:
-    config = VideoClipConfig.model_validate(
-        {
-            "embed_dim": 16,
-            "vision": {"image_size": SIZE, "patch_size": 8, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
-            "text": {"context_length": 16, "width": 16, "layers": 1, "heads": 2, "mlp_width": 32},
-            "temporal": {"num_frames": 8, "layers": 1, "heads": 2, "mlp_width": 32},
-        }
-    )
-    folder = ModelFolder(architecture=config, preprocess=Preprocess(image_size=SIZE))
-    return Mien(VideoClip(config), config=folder, tokenizer=Tokenizer.clip(), device="cpu")
+    return small_mien()
 
 
 def test_saved_model_embeds_as_before(model: Mien, tmp_path: Path) -> None:

@@ -1,42 +1,21 @@
 import pytest
 import torch
+from small_mien import small_mien
 
-from mien import Mien
-from mien.data.clips import ClipSettings
 from mien.data.store import Store
 from mien.eval.benchmarks import load_benchmark
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.protocol import Protocol
 from mien.evaluate import evaluate_model, prepare_release
-from mien.hub import ModelFolder
-from mien.media.transforms import Preprocess
-from mien.models.video_clip import VideoClip, VideoClipConfig
-from mien.text import Tokenizer
 
 DFEW = load_benchmark("dfew")
-
-
-def small_model() -> Mien:
-    torch.manual_seed(0)
-    architecture = VideoClipConfig.model_validate(
-        {
-            "embed_dim": 16,
-            "vision": {"image_size": 32, "patch_size": 8, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
-            "text": {"context_length": 16, "width": 16, "layers": 1, "heads": 2, "mlp_width": 32},
-            "temporal": {"num_frames": 8, "layers": 1, "heads": 2, "mlp_width": 32},
-        }
-    )
-    folder = ModelFolder(
-        architecture=architecture, preprocess=Preprocess(image_size=32), clip=ClipSettings(num_frames=8)
-    )
-    return Mien(VideoClip(architecture), config=folder, tokenizer=Tokenizer.clip(), device="cpu")
 
 
 @pytest.mark.slow
 def test_videos_are_scored_by_the_mean_of_sixteen_frames_whatever_the_model_reads(tmp_path):
     assert DFEW.fake is not None
     DFEW.fake(root := tmp_path / "root")
-    model, store = small_model(), tmp_path / "store"
+    model, store = small_mien(), tmp_path / "store"
     model.save_pretrained(tmp_path / "model")
     prepare_release(DFEW, root=root, store=store, splits=DFEW.splits)
     clips = [s.clip for s in labelled_clips(DFEW.read(root, "test1"), Store(store), root=root)[0]]

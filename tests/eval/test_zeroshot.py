@@ -4,10 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_mien import small_mien
 
-from mien import Mien
 from mien.config import validate
-from mien.data.clips import ClipSettings
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.benchmarks.release import labelled_clips
@@ -20,10 +19,6 @@ from mien.eval.run import evaluate
 from mien.eval.tasks import combine, run_task
 from mien.eval.zeroshot import TextTower, prompts_of, zeroshot_head
 from mien.evaluate import evaluate_model, prepare_release
-from mien.hub import ModelFolder
-from mien.media.transforms import Preprocess
-from mien.models.video_clip import VideoClip, VideoClipConfig
-from mien.text import Tokenizer
 from mien.types import EMOTIONS, Features, MienError
 from tests.eval.test_run import FakeStore, embed, make_loader
 from tests.eval.test_run import root as root
@@ -184,19 +179,7 @@ def test_every_zero_shot_protocol_has_prompts_for_its_benchmark(name):
 
 
 def test_model_folder_is_scored_on_faces_as_it_classifies_by_the_same_prompts(tmp_path):
-    torch.manual_seed(0)
-    architecture = VideoClipConfig.model_validate(
-        {
-            "embed_dim": 16,
-            "vision": {"image_size": 32, "patch_size": 8, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
-            "text": {"context_length": 16, "width": 16, "layers": 1, "heads": 2, "mlp_width": 32},
-            "temporal": {"num_frames": 8, "layers": 1, "heads": 2, "mlp_width": 32},
-        }
-    )
-    folder = ModelFolder(
-        architecture=architecture, preprocess=Preprocess(image_size=32), clip=ClipSettings(num_frames=8)
-    )
-    model = Mien(VideoClip(architecture), config=folder, tokenizer=Tokenizer.clip(), device="cpu")
+    model = small_mien()
     model.save_pretrained(tmp_path / "model")
     benchmark = load_benchmark("ferplus")
     assert benchmark.fake is not None
