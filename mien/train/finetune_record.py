@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mien.checkpoint import checkpoints
-from mien.types import LabeledClip, MienError
+from mien.train.same_run import require_same_run
+from mien.types import LabeledClip
 from mien.whole_file import write_whole
 
 RECORD = "finetune.json"
@@ -24,13 +25,7 @@ def record_run(run: Path, made_of: Mapping[str, Any]) -> bool:
     if not (path.is_file() and checkpoints(run / "checkpoints")):
         write_whole(path, json.dumps(dict(made_of), indent=1) + "\n")
         return False
-    before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [f"{k}: {before.get(k)!r} then, {now!r} now" for k, now in made_of.items() if before.get(k) != now]
-    if changed:
-        raise MienError(
-            f"{run} holds a run with other settings; choose another folder (--out) or remove it.\n  "
-            + "\n  ".join(changed)
-        )
+    require_same_run(run, json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(dict(made_of))))
     return True
 
 

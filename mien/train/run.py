@@ -21,6 +21,7 @@ from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
 from mien.train.optim import OptimConfig, build_optimizer, freeze_untrained
 from mien.train.reading import DataConfig, Reading, open_reading
+from mien.train.same_run import require_same_run
 from mien.train.sharding import SHARDS, full_weights, load_shards, shard
 from mien.train.trainer import Evaluate, OnStep, Trainer, TrainerConfig
 from mien.train.validation import validation_scores
@@ -185,17 +186,7 @@ def _refuse_other_settings(config: RunConfig, run: Path) -> None:
     path = run / "config.yaml"
     if path.is_file() and (checkpoints(run / "checkpoints") or (run / "model").exists()):
         before = load_config(RunConfig, path)
-        if _what_matters(before) != _what_matters(config):
-            changed = [
-                f"{name}: {old!r} then, {new!r} now"
-                for name, old, new in _differences(
-                    _what_matters(before).model_dump(), _what_matters(config).model_dump()
-                )
-            ]
-            raise MienError(
-                f"{run} holds a run with other settings; choose another folder (--out) or remove it.\n  "
-                + "\n  ".join(changed)
-            )
+        require_same_run(run, _what_matters(before).model_dump(), _what_matters(config).model_dump())
 
 
 def _write_config(config: RunConfig, run: Path) -> None:
@@ -211,16 +202,6 @@ def _what_matters(config: RunConfig) -> RunConfig:
     free = dict.fromkeys(("workers", "log_every", "checkpoint_every", "keep_last", "evaluate_every", "tensorboard"))
     kept = {key: value for key, value in config.train.model_dump().items() if key not in free}
     return config.model_copy(update={"train": TrainerConfig.model_validate(kept)})
-
-
-def _differences(before: dict, now: dict, prefix: str = "") -> list[tuple[str, object, object]]:
-    rows: list[tuple[str, object, object]] = []
-    for key in before:
-        if isinstance(before[key], dict) and isinstance(now[key], dict):
-            rows += _differences(before[key], now[key], f"{prefix}{key}.")
-        elif before[key] != now[key]:
-            rows.append((prefix + key, before[key], now[key]))
-    return rows
 
 
 def _latest_checkpoint(config: RunConfig, run: Path, *, clips: str) -> Path | None:
