@@ -79,7 +79,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv1 = StandardizedConv2d(channels, width, kernel_size=3, stride=stride, padding=1, gain=RELU_GAIN)
         self.conv2 = StandardizedConv2d(width, width, kernel_size=3, padding=1, gain=RELU_GAIN)
-        self.strength = nn.Parameter(torch.tensor(START))
+        self.strength = nn.Parameter(torch.full((1,), START))  # no scalar: FSDP2 shards none
         self.shortcut: nn.Module | None = None
         if stride > 1 or channels != width:
             self.shortcut = StandardizedConv2d(channels, width, kernel_size=1, stride=stride, gain=RELU_GAIN)
