@@ -1,4 +1,4 @@
-"""Contrastive losses: pure functions of tensors, in float32 or better whatever autocast says.
+"""Losses of the methods: pure functions of tensors, in float32 or better whatever autocast says.
 
 A loss over a global batch that several processes share is the mean over all anchors. Each process passes the whole
 (gathered) batch and names its own anchors; the mean of the processes' losses is then the loss of the whole batch, and
@@ -17,9 +17,18 @@ from mien.losses.contrastive import (
     negative_weight,
     sentiment_guided_contrastive_loss,
 )
+from mien.losses.distillation import (
+    image_distillation_loss,
+    patches_of,
+    pictures_of,
+    profile_distillation_loss,
+    reconstruction_losses,
+)
 from mien.losses.positives import MiningSpace, Positives, mine_positives, soft_positives
 
 __all__ = [
-    "KL_FLOOR", "KLDirection", "MiningSpace", "Positives", "info_nce_loss", "local_info_nce", "mine_positives",
-    "multi_positive_info_nce", "negative_weight", "row_chunks", "sentiment_guided_contrastive_loss", "soft_positives",
+    "KL_FLOOR", "KLDirection", "MiningSpace", "Positives", "image_distillation_loss", "info_nce_loss", "local_info_nce",
+    "mine_positives", "multi_positive_info_nce", "negative_weight", "patches_of", "pictures_of",
+    "profile_distillation_loss", "reconstruction_losses", "row_chunks", "sentiment_guided_contrastive_loss",
+    "soft_positives",
 ]  # fmt: skip

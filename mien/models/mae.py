@@ -23,46 +23,44 @@ class DecoderConfig(Config):
     heads: int = Field(16, gt=0)
 
 
-class MaskedAutoencoder(nn.Module):
-    """`reconstruct(encode(pictures, order, num_seen), order)`.
+def encode_seen(
+    encoder: VisionTransformer, pictures: Float[Tensor, "b 3 h w"], order: Int64[Tensor, "b n"], *, num_seen: int
+) -> Float[Tensor, "b m d"]:
+    """`[cls]` and the patches that are seen, m = 1 + num_seen, normalised as MAE's encoder ends. Normalised pixels in.
 
-    `order` says of each picture in which order its patches count: the first `num_seen` are seen, the others masked.
+    order: in which order a picture's patches count; the first `num_seen` are seen, the others masked.
     """
+    tokens = encoder.embed(pictures)
+    seen = _rows(tokens[:, 1:], order[:, :num_seen])
+    return encoder.post_norm(encoder.encode(torch.cat([tokens[:, :1], seen], dim=1)))
 
-    def __init__(self, encoder: VisionTransformer, decoder: DecoderConfig, *, checkpointing: bool = False) -> None:
+
+class MaskedDecoder(nn.Module):
+    """From what `encode_seen` gives to the pixels of all patches."""
+
+    def __init__(self, vision: VisionConfig, config: DecoderConfig, *, checkpointing: bool = False) -> None:
         super().__init__()
-        vision = encoder.config
-        self.encoder = encoder
-        self.to_decoder = nn.Linear(vision.width, decoder.width)
-        self.mask_token = nn.Parameter(TOKEN_DEVIATION * torch.randn(decoder.width))
-        self.positions = nn.Parameter(sincos_positions(vision.grid, width=decoder.width), requires_grad=False)
-        self.decoder = Transformer(
-            width=decoder.width,
-            layers=decoder.layers,
-            heads=decoder.heads,
-            mlp_width=4 * decoder.width,
+        self.from_encoder = nn.Linear(vision.width, config.width)
+        self.mask_token = nn.Parameter(TOKEN_DEVIATION * torch.randn(config.width))
+        self.positions = nn.Parameter(sincos_positions(vision.grid, width=config.width), requires_grad=False)
+        self.transformer = Transformer(
+            width=config.width,
+            layers=config.layers,
+            heads=config.heads,
+            mlp_width=4 * config.width,
             checkpointing=checkpointing,
         )
-        self.decoder_norm = nn.LayerNorm(decoder.width)
-        self.to_pixels = nn.Linear(decoder.width, 3 * vision.patch_size**2)
+        self.norm = nn.LayerNorm(config.width)
+        self.to_pixels = nn.Linear(config.width, 3 * vision.patch_size**2)
 
-    def encode(
-        self, pictures: Float[Tensor, "b 3 h w"], order: Int64[Tensor, "b n"], *, num_seen: int
-    ) -> Float[Tensor, "b m d"]:
-        """`[cls]` and the patches that are seen, m = 1 + num_seen, normalised as MAE's encoder ends. Normalised pixels
-        in."""
-        tokens = self.encoder.embed(pictures)
-        seen = _rows(tokens[:, 1:], order[:, :num_seen])
-        return self.encoder.post_norm(self.encoder.encode(torch.cat([tokens[:, :1], seen], dim=1)))
-
-    def reconstruct(self, encoded: Float[Tensor, "b m d"], order: Int64[Tensor, "b n"]) -> Float[Tensor, "b n p"]:
-        """All patches' pixels, row by row, as `mien.losses.distillation.patches_of` cuts them."""
-        tokens = self.to_decoder(encoded)
+    def forward(self, encoded: Float[Tensor, "b m d"], order: Int64[Tensor, "b n"]) -> Float[Tensor, "b n p"]:
+        """All patches' pixels, row by row, as `mien.losses.patches_of` cuts them."""
+        tokens = self.from_encoder(encoded)
         num_masked = order.shape[1] - (encoded.shape[1] - 1)
         masked = repeat(self.mask_token, "d -> b n d", b=len(tokens), n=num_masked).to(tokens.dtype)
         patches = _rows(torch.cat([tokens[:, 1:], masked], dim=1), order.argsort(dim=1))
-        decoded = self.decoder(torch.cat([tokens[:, :1], patches], dim=1) + self.positions)
-        return self.to_pixels(self.decoder_norm(decoded[:, 1:]))  # without `[cls]`: the released code keeps it alone
+        decoded = self.transformer(torch.cat([tokens[:, :1], patches], dim=1) + self.positions)
+        return self.to_pixels(self.norm(decoded[:, 1:]))  # without `[cls]`, which the released code keeps instead
 
 
 def num_seen(config: VisionConfig, *, mask_ratio: float) -> int:

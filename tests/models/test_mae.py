@@ -11,17 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mien.losses.distillation import patches_of, reconstruction_losses
-from mien.models.mae import DecoderConfig, MaskedAutoencoder, masked_of, num_seen
+from mien.models.mae import DecoderConfig, MaskedDecoder, encode_seen, masked_of, num_seen
 from mien.models.transformer import Transformer
 from mien.models.vit import VisionConfig, VisionTransformer, sincos_positions
 
 CONFIG = VisionConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3, mlp_width=48, layout="mae")
 
 
-def build() -> MaskedAutoencoder:
+def build() -> tuple[VisionTransformer, MaskedDecoder]:
     torch.manual_seed(0)
     encoder = VisionTransformer(CONFIG, embed_dim=24)
-    return MaskedAutoencoder(encoder, DecoderConfig(width=16, layers=2, heads=2))
+    return encoder, MaskedDecoder(CONFIG, DecoderConfig(width=16, layers=2, heads=2))
 
 
 def published_positions(grid: int, width: int) -> np.ndarray:
@@ -57,33 +57,34 @@ def blocks(tower: Transformer, x: Tensor, *, heads: int) -> Tensor:
     return x
 
 
-def by_hand(model: MaskedAutoencoder, picture: Tensor, order: list[int], seen: int) -> Tensor:
+def by_hand(encoder: VisionTransformer, decoder: MaskedDecoder, picture: Tensor, order: list[int], seen: int) -> Tensor:
     """MAE's forward pass of one picture: the pixels of every patch."""
-    w, positions = model.state_dict(), torch.from_numpy(published_positions(4, 24)).float()
+    w, d, positions = encoder.state_dict(), decoder.state_dict(), torch.from_numpy(published_positions(4, 24)).float()
     tokens = {}
     for number in range(16):
         top, left = 8 * (number // 4), 8 * (number % 4)
         patch = picture[:, top : top + 8, left : left + 8]
-        tokens[number] = (w["encoder.patch_embedding.weight"] * patch).sum(dim=(1, 2, 3))
-        tokens[number] = tokens[number] + w["encoder.patch_embedding.bias"] + positions[1 + number]
-    x = torch.stack([w["encoder.class_embedding"], *(tokens[number] for number in order[:seen])])
-    x = blocks(model.encoder.transformer, x, heads=3)
-    x = F.layer_norm(x, (24,), w["encoder.post_norm.weight"], w["encoder.post_norm.bias"])
-    x = x @ w["to_decoder.weight"].T + w["to_decoder.bias"]
-    rows = dict.fromkeys(range(16), w["mask_token"]) | dict(zip(order[:seen], x[1:], strict=True))
+        tokens[number] = (w["patch_embedding.weight"] * patch).sum(dim=(1, 2, 3))
+        tokens[number] = tokens[number] + w["patch_embedding.bias"] + positions[1 + number]
+    x = torch.stack([w["class_embedding"], *(tokens[number] for number in order[:seen])])
+    x = blocks(encoder.transformer, x, heads=3)
+    x = F.layer_norm(x, (24,), w["post_norm.weight"], w["post_norm.bias"])
+    x = x @ d["from_encoder.weight"].T + d["from_encoder.bias"]
+    rows = dict.fromkeys(range(16), d["mask_token"]) | dict(zip(order[:seen], x[1:], strict=True))
     y = torch.stack([x[0], *(rows[number] for number in range(16))])
-    y = blocks(model.decoder, y + torch.from_numpy(published_positions(4, 16)).float(), heads=2)
-    y = F.layer_norm(y, (16,), w["decoder_norm.weight"], w["decoder_norm.bias"])
-    return (y @ w["to_pixels.weight"].T + w["to_pixels.bias"])[1:]
+    y = blocks(decoder.transformer, y + torch.from_numpy(published_positions(4, 16)).float(), heads=2)
+    y = F.layer_norm(y, (16,), d["norm.weight"], d["norm.bias"])
+    return (y @ d["to_pixels.weight"].T + d["to_pixels.bias"])[1:]
 
 
 @pytest.mark.parametrize("seen", [1, 4, 15])
 def test_forward_pass_is_that_of_an_independent_implementation(seen: int) -> None:
-    model, pictures = build(), torch.randn(3, 3, 32, 32)
+    (encoder, decoder), pictures = build(), torch.randn(3, 3, 32, 32)
     order = torch.rand(3, 16).argsort(dim=1)
     with torch.no_grad():
-        found = model.reconstruct(model.encode(pictures, order, num_seen=seen), order)
-        expected = torch.stack([by_hand(model, p, o.tolist(), seen) for p, o in zip(pictures, order, strict=True)])
+        found = decoder(encode_seen(encoder, pictures, order, num_seen=seen), order)
+        each = (by_hand(encoder, decoder, p, o.tolist(), seen) for p, o in zip(pictures, order, strict=True))
+        expected = torch.stack(list(each))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
@@ -92,26 +93,27 @@ def test_positions_are_the_published_ones() -> None:
 
 
 def test_masked_patches_are_not_looked_at() -> None:
-    model, pictures = build(), torch.randn(2, 3, 32, 32)
+    (encoder, _), pictures = build(), torch.randn(2, 3, 32, 32)
     order = torch.rand(2, 16).argsort(dim=1)
     is_masked = masked_of(order, num_seen=4)
     assert is_masked.sum(dim=1).tolist() == [12, 12]
     assert not is_masked.gather(1, order[:, :4]).any()
     hidden = is_masked.reshape(2, 1, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3)
     other = torch.where(hidden, torch.randn_like(pictures), pictures)
-    assert torch.equal(model.encode(other, order, num_seen=4), model.encode(pictures, order, num_seen=4))
+    found, expected = (encode_seen(encoder, x, order, num_seen=4) for x in (other, pictures))
+    assert torch.equal(found, expected)
 
 
 def test_a_picture_is_read_from_the_mean_of_its_patches() -> None:
-    encoder, pictures = build().encoder, torch.randn(2, 3, 32, 32)
+    (encoder, _), pictures = build(), torch.randn(2, 3, 32, 32)
     tokens = encoder.encode(encoder.embed(pictures))
     assert encoder.num_read is None
     torch.testing.assert_close(encoder.pool(tokens), encoder.post_norm(tokens[:, 1:].mean(dim=1)))
 
 
 def test_positions_stay_as_they_are() -> None:
-    names = {name for name, p in build().named_parameters() if not p.requires_grad}
-    assert names == {"encoder.position_embedding", "positions"}
+    names = {name for part in build() for name, p in part.named_parameters() if not p.requires_grad}
+    assert names == {"position_embedding", "positions"}
 
 
 @pytest.mark.parametrize(("ratio", "seen"), [(0.75, 4), (0.9, 1), (0.0, 16)])
@@ -129,12 +131,13 @@ def test_embeddings_are_as_wide_as_the_tower() -> None:
 def test_it_learns_to_rebuild_what_it_does_not_see() -> None:
     """Pictures of one colour each, which a seen patch tells: the loss falls far below that of grey."""
     torch.manual_seed(0)
-    model = build()
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    encoder, decoder = build()
+    trained = [p for part in (encoder, decoder) for p in part.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=3e-3)
     for step in range(150):
         pictures = torch.randn(16, 3, 1, 1, generator=torch.Generator().manual_seed(step)).expand(-1, -1, 32, 32)
         order = torch.rand(16, 16).argsort(dim=1)
-        predicted = model.reconstruct(model.encode(pictures, order, num_seen=4), order)
+        predicted = decoder(encode_seen(encoder, pictures, order, num_seen=4), order)
         pixels = patches_of(pictures, patch=8)
         loss = reconstruction_losses(predicted, pixels, masked_of(order, num_seen=4)).mean()
         optimizer.zero_grad()
