@@ -35,7 +35,7 @@ class ConversionReport:
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        vision, text, temporal = self.architecture.vision, self.architecture.text, self.architecture.temporal
+        vision, text, temporal = self.architecture.vision, self.architecture.reads, self.architecture.temporal
         lines = [
             f"{self.format}: {self.num_tensors} tensors used, {len(self.ignored)} not needed",
             f"image tower {vision.width} wide, {vision.layers} layers, {vision.heads} heads, {vision.activation}, "
@@ -129,7 +129,7 @@ def read_foreign(
         unseen, more = _unseen_of_hugging_face(file.parent, unseen)
         notes += more
     translation = translate(tensors, source=str(source), unseen=unseen)
-    vision, text = translation.config.vision, translation.config.text
+    vision, text = translation.config.vision, translation.config.reads
     for name, width, heads, given in (
         ("vision", vision.width, vision.heads, unseen.vision_heads),
         ("text", text.width, text.heads, unseen.text_heads),
@@ -211,7 +211,7 @@ def _find_tokenizer(source: Path, config: VideoClipConfig) -> tuple[Tokenizer | 
     """The source's own tokenizer where it has one, else CLIP's, provided that it is the model's size."""
     beside = (source if source.is_dir() else source.parent) / TOKENIZER
     tokenizer = Tokenizer.load(beside) if source.is_dir() and beside.is_file() else Tokenizer.clip()
-    vocab_size, eot_id = config.text.vocab_size, config.text.eot_id
+    vocab_size, eot_id = config.reads.vocab_size, config.reads.eot_id
     if tokenizer.vocab_size == vocab_size and tokenizer.eot_id == (vocab_size - 1 if eot_id is None else eot_id):
         return tokenizer, []
     return None, [

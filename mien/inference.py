@@ -139,10 +139,11 @@ class Mien:
             raise MienError(f"encode_text takes a list of texts; write [{texts!r}]")
         if len(texts) == 0:
             return torch.empty(0, self.config.architecture.embed_dim, device=self.device)
+        reads = self.config.architecture.reads
         if not isinstance(texts, Tensor):
             if self.tokenizer is None:
                 raise MienError("this model came without a tokenizer; give it token ids, an int64 tensor [b, l]")
-            texts = self._need_tokenizer().encode(texts, context_length=self.config.architecture.text.context_length)
+            texts = self._need_tokenizer().encode(texts, context_length=reads.context_length)
         return _finish(self.model.encode_text(texts.to(self.device)), normalize=normalize)
 
     @torch.inference_mode()
@@ -254,10 +255,11 @@ class Mien:
         self, store: Store, clips: Sequence[Clip], *, workers: int = 0, midpoints: int | None = None
     ) -> Iterable[ClipBatch]:
         """The clips in order, as this model wants them; or `midpoints` frames of each, of as many equal segments."""
+        text = self.config.architecture.text
         collate_batch = functools.partial(
             collate,
-            tokenizer=self.tokenizer or Tokenizer.clip(),
-            context_length=self.config.architecture.text.context_length,
+            tokenizer=(self.tokenizer or Tokenizer.clip()) if text else None,
+            context_length=text.context_length if text else 0,
         )
         settings, sample_frames = self.config.clip, evenly
         if midpoints is not None:

@@ -202,8 +202,9 @@ def _gallery(model: Mien, store: Store, samples: Sequence[LabeledClip]) -> tuple
 def _batch(model: Mien, store: Store, clips: Sequence[Clip]) -> ClipBatch:
     """The clips as one batch, as the model sees them."""
     dataset = ClipDataset(store, clips, settings=model.config.clip, preprocess=model.config.preprocess)
+    text = model.config.architecture.text
     collate_batch = functools.partial(
-        collate, tokenizer=model.tokenizer, context_length=model.config.architecture.text.context_length
+        collate, tokenizer=model.tokenizer, context_length=text.context_length if text else 0
     )
     return collate_batch([dataset[0, i] for i in range(len(clips))])
 

@@ -248,6 +248,17 @@ class CaptionBatch(ClipBatch):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ViewBatch(ClipBatch):
+    """B pictures seen twice: `frames` (T = 1) hold the scene, `person` its largest person, or where `has_person` is
+    False another cut of the scene. `patch_order` says in which order the patches of scene and person (V = 2) count: the
+    first are seen, the others masked."""
+
+    person: UInt8[Tensor, "b 3 h w"]
+    has_person: Bool[Tensor, "b"]
+    patch_order: Int64[Tensor, "b v n"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepOutput:
     """What a method returns: the loss to optimise, and detached scalars to log."""
 
@@ -284,5 +295,5 @@ ASSETS = Path(__file__).parent / "assets"
 __all__ = [
     "ASSETS", "CATEGORIES", "EMOTIONS", "UNKNOWN", "BoxTable", "Caption", "CaptionBatch", "Clip", "ClipBatch",
     "Detections", "FaceTable", "Features", "LabelKind", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped",
-    "StepOutput", "UInt8", "VideoInfo", "Word",
+    "StepOutput", "UInt8", "VideoInfo", "ViewBatch", "Word",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ VOCABULARY = {"errors", "types", "config", "lengths"}
 
 ORDER = (
     "media", "perception", "language", "captions",
-    "models", "data", "prepare", "exchange", "methods", "checkpoint", "hub",
+    "models", "data", "prepare", "exchange", "checkpoint", "hub", "methods",
     "convert", "theatre", "eval", "inspect", "inference", "face_moments", "face_pictures", "train", "evaluate",
     "report", "doctor", "cli_classify", "cli_data", "cli_finetune", "caption_release", "cli_captions", "cli",
 )  # fmt: skip

@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader
 
 from mien.data.captioned import CaptionedDataset
 from mien.data.clips import ClipDataset
+from mien.data.views import ViewDataset
 from mien.types import ClipBatch, MienError
 
-Samples = ClipDataset | CaptionedDataset
+Samples = ClipDataset | CaptionedDataset | ViewDataset
 Collate = Callable[[Sequence[Any]], ClipBatch]
 """A dataset's samples as one batch."""
 

@@ -7,6 +7,7 @@ from pydantic import Discriminator, Tag
 from mien.methods.base import Method
 from mien.methods.emocapclip import EmoCapClip, EmoCapClipConfig
 from mien.methods.emotionclip import EmotionClip, EmotionClipConfig
+from mien.methods.uniemox import UniEmoX, UniEmoxConfig
 
 
 def _kind(config: Any) -> str:
@@ -15,13 +16,16 @@ def _kind(config: Any) -> str:
 
 
 MethodConfig = Annotated[
-    Annotated[EmotionClipConfig, Tag("emotionclip")] | Annotated[EmoCapClipConfig, Tag("emocapclip")],
+    Annotated[EmotionClipConfig, Tag("emotionclip")]
+    | Annotated[EmoCapClipConfig, Tag("emocapclip")]
+    | Annotated[UniEmoxConfig, Tag("uniemox")],
     Discriminator(_kind),
 ]
 
-Pretraining = EmotionClip | EmoCapClip
+Pretraining = EmotionClip | EmoCapClip | UniEmoX
 """What those configs make: methods that pre-train a `VideoClip`, their `model`, of which `deployed` is exported."""
 
 __all__ = [
     "EmoCapClip", "EmoCapClipConfig", "EmotionClip", "EmotionClipConfig", "Method", "MethodConfig", "Pretraining",
+    "UniEmoX", "UniEmoxConfig",
 ]  # fmt: skip

@@ -33,6 +33,7 @@ from mien.methods.flops import pooling_forward_flops, text_forward_flops, video_
 from mien.methods.running_mean import RunningMean
 from mien.models.region_pooling import RegionPooling
 from mien.models.video_clip import MAX_LOGIT_SCALE, VideoClip, VideoClipConfig
+from mien.text import Tokenizer
 from mien.types import CaptionBatch, ClipBatch, MienError, StepOutput
 
 LENGTH_GROUPS = 4
@@ -117,6 +118,16 @@ class EmoCapClip(Method):
         if self.averaged is None or not self.averaged.num_averaged:
             return self.model
         return cast(VideoClip, self.averaged.model)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What makes the token ids of a batch."""
+        return Tokenizer.clip(vocab_size=self.config.model.reads.vocab_size)
+
+    @property
+    def context_length(self) -> int:
+        """The longest text that is read, in tokens."""
+        return self.config.model.reads.context_length
 
     def embeddings(self, batch: ClipBatch) -> Embeddings:
         assert isinstance(batch, CaptionBatch)
@@ -212,13 +223,13 @@ class EmoCapClip(Method):
 
     def _by_length(self, token_ids: Int64[Tensor, "n l"]) -> list[tuple[Int64[Tensor, "_"], int]]:
         """The rows in groups of like length, and how many tokens of each group need be read: half are padding else."""
-        lengths = self.model.text.ends(token_ids) + 1
+        lengths = self.model.reader.ends(token_ids) + 1
         return [(rows, int(lengths[rows[-1]])) for rows in lengths.argsort().chunk(LENGTH_GROUPS)]
 
     def _read_flops(self, texts: dict[str, Int64[Tensor, "_ l"]]) -> float:
         groups = self._by_length(_distinct(texts)[0])
         forward = sum(len(rows) * text_forward_flops(self.config.model, length=length) for rows, length in groups)
-        return forward * passes(self.model.text)
+        return forward * passes(self.model.reader)
 
     def _naming_losses(self, image: Float[Tensor, "b e"], batch: CaptionBatch) -> Float[Tensor, "b"]:
         """Cross-entropy of each picture's votes and its softmax over the emotions' names; 0 where nobody voted.

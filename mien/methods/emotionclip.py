@@ -19,6 +19,7 @@ from mien.methods.base import Embeddings, Method
 from mien.methods.batch_logs import alignment, batch_accuracy, negatives_suppressed, uniformity
 from mien.methods.flops import text_forward_flops, video_forward_flops
 from mien.models.video_clip import MAX_LOGIT_SCALE, VideoClip, VideoClipConfig
+from mien.text import Tokenizer
 from mien.types import ClipBatch, StepOutput
 
 
@@ -61,6 +62,16 @@ class EmotionClip(Method):
     def deployed(self) -> VideoClip:
         """What is evaluated and exported."""
         return self.model
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What makes the token ids of a batch."""
+        return Tokenizer.clip(vocab_size=self.config.model.reads.vocab_size)
+
+    @property
+    def context_length(self) -> int:
+        """The longest text that is read, in tokens."""
+        return self.config.model.reads.context_length
 
     def embeddings(self, batch: ClipBatch) -> Embeddings:
         return {
@@ -110,7 +121,7 @@ class EmotionClip(Method):
         video = video_forward_flops(self.config.model, num_frames=batch.frames.shape[1])
         text = text_forward_flops(self.config.model, length=batch.token_ids.shape[1])
         return len(batch.ids) * (
-            video * passes(self.model.vision, self.model.temporal) + text * passes(self.model.text)
+            video * passes(self.model.vision, self.model.temporal) + text * passes(self.model.reader)
         )
 
     @torch.no_grad()

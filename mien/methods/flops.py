@@ -38,7 +38,7 @@ def video_forward_flops(config: VideoClipConfig, *, num_frames: int, regions: bo
 
 def text_forward_flops(config: VideoClipConfig, *, length: int) -> float:
     """Operations to embed one text of `length` tokens. Causal attention counts in full, as its matrices are."""
-    text = config.text
+    text = config.reads
     blocks = text.layers * block_forward_flops(tokens=length, width=text.width, mlp_width=text.mlp_width)
     return blocks + 2 * text.width * config.embed_dim
 

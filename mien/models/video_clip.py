@@ -19,9 +19,11 @@ from mien.models.temporal import TemporalConfig, build_temporal
 from mien.models.text_tower import TextConfig, TextTransformer
 from mien.models.transformer import Attend, Recorded
 from mien.models.vit import VisionConfig, VisionTransformer
+from mien.types import MienError
 
 INITIAL_LOGIT_SCALE = math.log(1 / 0.07)
 MAX_LOGIT_SCALE = math.log(100)
+NO_TEXT = "this model looks at pictures and reads no texts: fit a probe or a head on what it sees (mien evaluate)"
 
 
 class VideoClipConfig(Config):
@@ -30,11 +32,19 @@ class VideoClipConfig(Config):
     kind: Literal["video_clip"] = "video_clip"
     embed_dim: int = Field(512, gt=0)
     vision: VisionConfig = VisionConfig()
-    text: TextConfig = TextConfig()
+    text: TextConfig | None = TextConfig()
+    """None for a model that reads no texts, as UniEmoX's encoder."""
     subject: SubjectKind = "sap"
     saam_layers: int | None = Field(None, ge=1)
     """With `subject: saam`: attention is masked in the first so many layers; all by default."""
     temporal: TemporalConfig = TemporalConfig()
+
+    @property
+    def reads(self) -> TextConfig:
+        """The sizes of the text tower. Raises MienError where there is none."""
+        if self.text is None:
+            raise MienError(NO_TEXT)
+        return self.text
 
     @model_validator(mode="before")
     @classmethod
@@ -66,7 +76,11 @@ class VideoClip(nn.Module):
         self.vision = VisionTransformer(config.vision, embed_dim=config.embed_dim, checkpointing=checkpointing)
         self.subject = _build_subject(config)
         self.temporal = build_temporal(config.temporal, width=config.embed_dim)
-        self.text = TextTransformer(config.text, embed_dim=config.embed_dim, checkpointing=checkpointing)
+        self.text = (
+            None
+            if config.text is None
+            else TextTransformer(config.text, embed_dim=config.embed_dim, checkpointing=checkpointing)
+        )
         self.logit_scale = nn.Parameter(torch.tensor(INITIAL_LOGIT_SCALE))  # ln of the multiplier 1/τ
 
     def compile_towers(self, *, backend: str = "inductor") -> None:
@@ -75,8 +89,16 @@ class VideoClip(nn.Module):
         Weights, their names and, within rounding, results stay. Texts of changing length compile twice at most. Dropout
         draws other random numbers than without, though the same ones each time.
         """
-        for tower in (self.vision.transformer, self.temporal, self.text.transformer):
-            tower.compile(fullgraph=True, backend=backend)
+        for tower in (self.vision.transformer, self.temporal, self.text and self.text.transformer):
+            if tower is not None:
+                tower.compile(fullgraph=True, backend=backend)
+
+    @property
+    def reader(self) -> TextTransformer:
+        """The text tower. Raises MienError where there is none."""
+        if self.text is None:
+            raise MienError(NO_TEXT)
+        return self.text
 
     def encode_frames(
         self, frames: Float[Tensor, "n 3 h w"], coverage: Float[Tensor, "n gh gw"]
@@ -106,7 +128,7 @@ class VideoClip(nn.Module):
 
     def encode_text(self, token_ids: Int64[Tensor, "b l"]) -> Float[Tensor, "b e"]:
         """Embeddings of texts, from token ids that end with the end-of-text id."""
-        return self.text(token_ids)
+        return self.reader(token_ids)
 
     @torch.no_grad()
     def attention(

@@ -13,8 +13,9 @@ from pydantic import Field
 from mien.config import Config
 from mien.data.captioned import CaptionedDataset, Captions, CaptionSettings, collate_captioned
 from mien.data.clips import ClipDataset, ClipFilter, ClipSettings, collate
-from mien.data.loader import Collate
+from mien.data.loader import Collate, Samples
 from mien.data.store import Store
+from mien.data.views import ViewDataset, ViewSettings, collate_views
 from mien.media.transforms import Augment, Preprocess
 from mien.text import Tokenizer
 from mien.types import Clip, MienError
@@ -27,6 +28,8 @@ class DataConfig(Config):
     captions: CaptionSettings | None = None
     """For methods that learn from captions: what is said of the store's pictures, or of whole videos. Those that have
     a caption are then what is trained on, in place of the store's index."""
+    views: ViewSettings | None = None
+    """For methods that look at a picture's scene and person: how these are cut."""
     filter: ClipFilter = ClipFilter()
     validation: ClipFilter | None = None
     """Clips to evaluate on while training (loss and retrieval); must not overlap with `filter`'s."""
@@ -43,8 +46,11 @@ class Reading:
 
     config: DataConfig
     preprocess: Preprocess
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
+    """None for a method that reads no texts."""
     context_length: int
+    patches: int
+    """Of a picture."""
     seed: int
     store: Store
     captions: Captions | None
@@ -54,7 +60,7 @@ class Reading:
     num_uncaptioned: int
     """Videos of the store that have no caption, where captions are what is learnt from."""
 
-    def dataset(self, clips: Sequence[Clip], *, augment: Augment | None) -> ClipDataset | CaptionedDataset:
+    def dataset(self, clips: Sequence[Clip], *, augment: Augment | None) -> Samples:
         """Samples of `clips` by (epoch, index)."""
         settings, captions = self.config.captions, self.captions
         read = ClipDataset(
@@ -65,6 +71,8 @@ class Reading:
             augment=augment,
             seed=self.seed,
         )
+        if self.config.views is not None:
+            return ViewDataset(read, self.config.views, patches=self.patches)
         if settings is None or captions is None:
             return read
         return CaptionedDataset(read, captions, max_local=settings.max_local)
@@ -72,7 +80,9 @@ class Reading:
     @property
     def collate(self) -> Collate:
         """Samples to a batch."""
-        if self.config.captions is None:
+        if self.config.views is not None:
+            return functools.partial(collate_views, tokenizer=self.tokenizer, context_length=self.context_length)
+        if self.config.captions is None or self.tokenizer is None:
             return functools.partial(collate, tokenizer=self.tokenizer, context_length=self.context_length)
         return functools.partial(
             collate_captioned,
@@ -84,6 +94,8 @@ class Reading:
     @property
     def num_truncated(self) -> int:
         """Clips trained on whose text, or their first caption's longest sentence, is longer than the model reads."""
+        if self.tokenizer is None:
+            return 0
         texts = [clip.text for clip in self.clips]
         if self.captions is not None:
             texts = [max(self.captions.by_image[clip.video][0].sentences, key=len) for clip in self.clips]
@@ -100,7 +112,13 @@ class Reading:
 
 
 def open_reading(
-    config: DataConfig, *, preprocess: Preprocess, tokenizer: Tokenizer, context_length: int, seed: int
+    config: DataConfig,
+    *,
+    preprocess: Preprocess,
+    tokenizer: Tokenizer | None,
+    context_length: int,
+    patches: int,
+    seed: int,
 ) -> Reading:
     """Opens the store and the captions. Raises MienError where training and validation share clips."""
     store = Store(config.store)
@@ -120,6 +138,7 @@ def open_reading(
         preprocess=preprocess,
         tokenizer=tokenizer,
         context_length=context_length,
+        patches=patches,
         seed=seed,
         store=store,
         captions=captions,

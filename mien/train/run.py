@@ -15,7 +15,7 @@ from mien.checkpoint import checkpoints, load_state, read_metadata
 from mien.config import Config, dump_yaml, load_config
 from mien.data.loader import BatchPlan, load_for_training, load_in_order
 from mien.hub import ModelFolder, load_model, save_model
-from mien.methods import EmoCapClipConfig, EmotionClipConfig, Method, MethodConfig, Pretraining
+from mien.methods import EmoCapClipConfig, EmotionClipConfig, Method, MethodConfig, Pretraining, UniEmoxConfig
 from mien.models.weights import load_matching
 from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
@@ -24,7 +24,7 @@ from mien.train.reading import DataConfig, Reading, open_reading
 from mien.train.same_run import require_same_run
 from mien.train.sharding import SHARDS, full_weights, load_shards, shard
 from mien.train.trainer import Evaluate, OnStep, Trainer, TrainerConfig
-from mien.train.validation import validation_scores
+from mien.train.validation import held_out_losses, validation_scores
 from mien.types import MienError
 
 
@@ -53,6 +53,16 @@ class RunConfig(Config):
             raise ValueError(f"data.clip.num_frames is {frames}; the conv1d temporal encoder needs 3 or more")
         if self.train.evaluate_every and not self.data.validation:
             raise ValueError("train.evaluate_every needs data.validation: the clips to evaluate on")
+        wants_views = isinstance(self.method, UniEmoxConfig)
+        if wants_views != (self.data.views is not None):
+            raise ValueError(
+                f"method {self.method.kind} "
+                + (
+                    "looks at scene and person: set data.views ({} will do)"
+                    if wants_views
+                    else "has no use for data.views"
+                )
+            )
         wants_captions = isinstance(self.method, EmoCapClipConfig)
         if wants_captions != (self.data.captions is not None):
             raise ValueError(
@@ -90,13 +100,13 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         _refuse_other_settings(config, run)
         torch.manual_seed(config.seed)
         method = config.method.build()
-        tokenizer = Tokenizer.clip(vocab_size=config.method.model.text.vocab_size)
         fresh = () if checkpoints(run / "checkpoints") else _load_initial_weights(config, method)
         reading = open_reading(
             config.data,
             preprocess=config.method.preprocess,
-            tokenizer=tokenizer,
-            context_length=config.method.model.text.context_length,
+            tokenizer=method.tokenizer,
+            context_length=method.context_length,
+            patches=config.method.model.vision.grid**2,
             seed=config.seed,
         )
         plan = BatchPlan(
@@ -160,12 +170,13 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
         )
         weights = full_weights(method.deployed)
         if distributed.is_main():
-            export(config, weights, tokenizer, run / "model")
+            reads = config.method.model.text is not None
+            export(config, weights, method.tokenizer if reads else None, run / "model")
         distributed.barrier()
     return run / "model"
 
 
-def export(config: RunConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer, path: Path) -> None:
+def export(config: RunConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer | None, path: Path) -> None:
     """Writes the model folder others load with `Mien.from_pretrained`."""
     save_model(
         path,
@@ -244,9 +255,12 @@ def _evaluator(config: RunConfig, reading: Reading, device: str) -> Evaluate | N
     dataset = reading.dataset(reading.validation, augment=None)
 
     def evaluate(method: Method) -> dict[str, float]:
+        batches = load_in_order(dataset, collate=reading.collate, workers=config.train.workers)
+        if reading.tokenizer is None or config.method.model.text is None:
+            return held_out_losses(method, batches, device=device)
         return validation_scores(
             method,
-            load_in_order(dataset, collate=reading.collate, workers=config.train.workers),
+            batches,
             tokenizer=reading.tokenizer,
             emotions=reading.captions.emotions if reading.captions else (),
             device=device,

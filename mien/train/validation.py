@@ -40,6 +40,18 @@ def validation_scores(
     return scores
 
 
+@torch.no_grad()
+def held_out_losses(method: Method, batches: Iterable[ClipBatch], *, device: str) -> dict[str, float]:
+    """What `method` logs of its own objective, meaned over validation clips: for methods that embed no texts."""
+    found, count = dict[str, float](), 0
+    for batch in batches:
+        output, size = method(batch.to(device)), len(batch.ids)
+        for name, value in {"loss": output.loss, **output.logs}.items():
+            found[name] = found.get(name, 0.0) + size * float(value)
+        count += size
+    return {name: total / count for name, total in found.items()}
+
+
 def _recall(video: Float[Tensor, "n e"], text: Float[Tensor, "n e"]) -> dict[str, float]:
     rank_of_own = (video @ text.T).argsort(dim=1, descending=True).argsort(dim=1).diagonal()
     return {
