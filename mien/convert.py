@@ -35,13 +35,15 @@ class ConversionReport:
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        vision, text, temporal = self.architecture.vision, self.architecture.reads, self.architecture.temporal
+        vision, text, temporal = self.architecture.vision, self.architecture.text, self.architecture.temporal
         lines = [
             f"{self.format}: {self.num_tensors} tensors used, {len(self.ignored)} not needed",
             f"image tower {vision.width} wide, {vision.layers} layers, {vision.heads} heads, {vision.activation}, "
             f"patch {vision.patch_size} at {vision.image_size} px; {self.preprocess.normalization} pixels",
             f"text tower {text.width} wide, {text.layers} layers, {text.heads} heads, {text.activation}, "
-            f"{text.vocab_size} tokens, context {text.context_length}",
+            f"{text.vocab_size} tokens, context {text.context_length}"
+            if text
+            else "no text tower",
             f"subject {self.architecture.subject}; temporal encoder {temporal.kind}",
         ]
         lines += [f"not needed: {skipped.what} ({skipped.reason})" for skipped in self.ignored]
@@ -60,9 +62,10 @@ def convert(
 ) -> ConversionReport:
     """Writes `source`'s weights as the model folder `out`.
 
-    source: the released EmotionCLIP's checkpoint, an OpenCLIP or OpenAI state dict (.pt, .bin, .safetensors), or a
-    Hugging Face CLIP folder. quick_gelu: OpenAI's activation, which state dicts do not tell (OpenAI's own do, and so do
-    Hugging Face folders). Heads: only where they are not one per 64 channels, and 8 in the temporal encoder.
+    source: the released EmotionCLIP's checkpoint, an OpenCLIP or OpenAI state dict (.pt, .bin, .safetensors), a masked
+    autoencoder's (of which the encoder is taken), or a Hugging Face CLIP folder. quick_gelu: OpenAI's activation, which
+    state dicts do not tell (OpenAI's own do, and so do Hugging Face folders). Heads: only where they are not one per 64
+    channels, and 8 in the temporal encoder.
 
     Raises MienError for files of another kind, for files that want code to be run, and for tensors nobody expects.
     """
@@ -129,11 +132,10 @@ def read_foreign(
         unseen, more = _unseen_of_hugging_face(file.parent, unseen)
         notes += more
     translation = translate(tensors, source=str(source), unseen=unseen)
-    vision, text = translation.config.vision, translation.config.reads
-    for name, width, heads, given in (
-        ("vision", vision.width, vision.heads, unseen.vision_heads),
-        ("text", text.width, text.heads, unseen.text_heads),
-    ):
+    vision, text = translation.config.vision, translation.config.text
+    towers = [("vision", vision.width, vision.heads, unseen.vision_heads)]
+    towers += [("text", text.width, text.heads, unseen.text_heads)] if text else []
+    for name, width, heads, given in towers:
         if given is None and width % HEAD_WIDTH:
             notes.append(f"the {name} tower is {width} wide and taken to have {heads} heads; see {name}_heads")
     return translation, notes
@@ -208,7 +210,10 @@ def _refuse_other_pixels(path: Path) -> None:
 
 
 def _find_tokenizer(source: Path, config: VideoClipConfig) -> tuple[Tokenizer | None, list[str]]:
-    """The source's own tokenizer where it has one, else CLIP's, provided that it is the model's size."""
+    """The source's own tokenizer where it has one, else CLIP's, provided that it is the model's size; none where it
+    reads no texts."""
+    if config.text is None:
+        return None, []
     beside = (source if source.is_dir() else source.parent) / TOKENIZER
     tokenizer = Tokenizer.load(beside) if source.is_dir() and beside.is_file() else Tokenizer.clip()
     vocab_size, eot_id = config.reads.vocab_size, config.reads.eot_id

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mien.config import Config
 from mien.models.transformer import Transformer
-from mien.models.vit import VisionConfig, VisionTransformer, sincos_positions
+from mien.models.vit import MAE_NORM_EPS, VisionConfig, VisionTransformer, sincos_positions
 
 TOKEN_DEVIATION = 0.02
 
@@ -48,9 +48,10 @@ class MaskedDecoder(nn.Module):
             layers=config.layers,
             heads=config.heads,
             mlp_width=4 * config.width,
+            norm_eps=MAE_NORM_EPS,
             checkpointing=checkpointing,
         )
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = nn.LayerNorm(config.width, eps=MAE_NORM_EPS)
         self.to_pixels = nn.Linear(config.width, 3 * vision.patch_size**2)
 
     def forward(self, encoded: Float[Tensor, "b m d"], order: Int64[Tensor, "b n"]) -> Float[Tensor, "b n p"]:

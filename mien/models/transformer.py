@@ -19,6 +19,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 Activation = Literal["gelu", "quick_gelu"]
+NORM_EPS = 1e-5
+"""CLIP's; torch's default."""
 
 
 @runtime_checkable
@@ -86,12 +88,13 @@ class Transformer(nn.Module):
         heads: int,
         mlp_width: int,
         activation: Activation = "gelu",
+        norm_eps: float = NORM_EPS,
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.checkpointing = checkpointing
         self.blocks = nn.ModuleList(
-            Block(width=width, heads=heads, mlp_width=mlp_width, activation=activation, depth=layers)
+            Block(width=width, heads=heads, mlp_width=mlp_width, activation=activation, depth=layers, norm_eps=norm_eps)
             for _ in range(layers)
         )
 
@@ -116,11 +119,13 @@ class Transformer(nn.Module):
 class Block(nn.Module):
     """One residual block, initialised as CLIP's: normal weights that shrink with the stack's `depth`, zero biases."""
 
-    def __init__(self, *, width: int, heads: int, mlp_width: int, activation: Activation, depth: int) -> None:
+    def __init__(
+        self, *, width: int, heads: int, mlp_width: int, activation: Activation, depth: int, norm_eps: float = NORM_EPS
+    ) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width)
+        self.norm1 = nn.LayerNorm(width, eps=norm_eps)
         self.attention = Attention(width=width, heads=heads)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width, eps=norm_eps)
         self.mlp = MLP(width=width, hidden=mlp_width, activation=activation)
         residual_std = width**-0.5 * (2 * depth) ** -0.5
         for linear, std in (

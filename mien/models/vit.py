@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from mien.config import Config
 from mien.models.conv_stem import ConvStem, ConvStemConfig
-from mien.models.transformer import SOFTMAX, Activation, Attend, Transformer
+from mien.models.transformer import NORM_EPS, SOFTMAX, Activation, Attend, Transformer
+
+MAE_NORM_EPS = 1e-6
 
 
 class VisionConfig(Config):
@@ -89,9 +91,10 @@ class VisionTransformer(nn.Module):
             heads=config.heads,
             mlp_width=config.mlp_width,
             activation=config.activation,
+            norm_eps=MAE_NORM_EPS if is_mae else NORM_EPS,
             checkpointing=checkpointing,
         )
-        self.post_norm = nn.LayerNorm(width)
+        self.post_norm = nn.LayerNorm(width, eps=MAE_NORM_EPS if is_mae else NORM_EPS)
         self.projection = None if is_mae else nn.Parameter(width**-0.5 * torch.randn(width, embed_dim))
 
     def embed(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:

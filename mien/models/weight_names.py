@@ -90,6 +90,22 @@ HUGGING_FACE_BLOCK = {
     "mlp.fc1.": "mlp.up.",
     "mlp.fc2.": "mlp.down.",
 }
+MAE = {
+    "patch_embed.proj.": "vision.patch_embedding.",
+    "cls_token": "vision.class_embedding",
+    "pos_embed": "vision.position_embedding",
+    "blocks.": "vision.transformer.blocks.",
+    "norm.": "vision.post_norm.",
+    "fc_norm.": "vision.post_norm.",  # of fine-tuned ones, which have no other
+}
+MAE_BLOCK = {
+    "norm1.": "norm1.",
+    "attn.qkv.": "attention.qkv.",
+    "attn.proj.": "attention.out.",
+    "norm2.": "norm2.",
+    "mlp.fc1.": "mlp.up.",
+    "mlp.fc2.": "mlp.down.",
+}
 TEMPORAL = {
     "visual_head.fusion_layer.": "temporal.encoder.",
     "visual_head.frame_position_embedding.weight": "temporal.position_embedding",

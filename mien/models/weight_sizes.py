@@ -19,6 +19,10 @@ HEAD_WIDTH = 64
 """Channels a head in every published CLIP; the number of heads is the one size no shape tells."""
 
 
+HUGE, HUGE_HEAD_WIDTH = 1280, 80
+"""MAE's huge encoder has 16 heads."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unseen:
     """What the tensors' shapes do not tell. Heads: None is one per 64 channels, at least one."""
@@ -82,6 +86,34 @@ def infer_config(state: Mapping[str, Tensor], *, subject: str, source: str, unse
             },
             "subject": subject,
             "temporal": temporal,
+        },
+        source=f"{source}, sizes taken from its tensors,",
+    )
+
+
+def infer_encoder_config(state: Mapping[str, Tensor], *, source: str, unseen: Unseen) -> VideoClipConfig:
+    """Of a masked autoencoder's encoder, which reads no texts."""
+    names = ("vision.patch_embedding.weight", "vision.position_embedding", "vision.transformer.blocks.0.mlp.up.weight")
+    if missing := [name for name in names if name not in state]:
+        raise MienError(f"{source} lacks the tensors for {', '.join(missing)}")
+    width, _, patch_size, _ = state[names[0]].shape
+    grid = math.isqrt(len(state[names[1]]) - 1)
+    return validate(
+        VideoClipConfig,
+        {
+            "embed_dim": width,
+            "vision": {
+                "layout": "mae",
+                "image_size": patch_size * grid,
+                "patch_size": patch_size,
+                "width": width,
+                "layers": _count(state, r"vision\.transformer\.blocks\.(\d+)\."),
+                "heads": unseen.vision_heads or max(1, width // (HUGE_HEAD_WIDTH if width == HUGE else HEAD_WIDTH)),
+                "mlp_width": state[names[2]].shape[0],
+            },
+            "text": None,
+            "subject": "vanilla",
+            "temporal": {"kind": "mean"},
         },
         source=f"{source}, sizes taken from its tensors,",
     )

@@ -1,4 +1,4 @@
-"""Foreign weights in this project's names: the released EmotionCLIP, OpenCLIP and OpenAI, Hugging Face's CLIP.
+"""Foreign weights in this project's names: the released EmotionCLIP, OpenCLIP and OpenAI, Hugging Face's CLIP, MAE.
 
 Pure functions of tensors; `mien.convert` reads the files. Every tensor of a checkpoint is used, or listed with the
 reason why it is not needed, or an error; all sizes come from the tensors' shapes.
@@ -6,17 +6,20 @@ reason why it is not needed, or an error; all sizes come from the tensors' shape
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.models.video_clip import INITIAL_LOGIT_SCALE, VideoClip, VideoClipConfig
 from mien.models.weight_names import (
     HUGGING_FACE,
     HUGGING_FACE_BLOCK,
+    MAE,
+    MAE_BLOCK,
     OPENCLIP,
     OPENCLIP_BLOCK,
     TEMPORAL,
@@ -24,7 +27,7 @@ from mien.models.weight_names import (
     join_qkv,
     own_name,
 )
-from mien.models.weight_sizes import Unseen, infer_config
+from mien.models.weight_sizes import Unseen, infer_config, infer_encoder_config
 from mien.types import MienError, Skipped
 
 Tensors = Mapping[str, Tensor]
@@ -57,10 +60,13 @@ def translate(tensors: Tensors, *, source: str, unseen: Unseen) -> Translation:
         return _translate_openclip(tensors, source=source, unseen=unseen)
     if is_hugging_face(tensors):
         return _translate_hugging_face(tensors, source=source, unseen=unseen)
+    if any(name.endswith(MAE_MARK) for name in tensors):
+        return _translate_mae(tensors, source=source, unseen=unseen)
     raise MienError(
         f"{source} holds no weights this project knows; its first names are {', '.join(list(tensors)[:5]) or 'none'}. "
         "Known are the released EmotionCLIP (backbone.visual.conv1.weight, visual_head.…), OpenCLIP's and OpenAI's "
-        "CLIP with a vision transformer (visual.conv1.weight, …) and Hugging Face's CLIPModel (vision_model.…)."
+        "CLIP with a vision transformer (visual.conv1.weight, …), Hugging Face's CLIPModel (vision_model.…) and masked "
+        "autoencoders (patch_embed.proj.weight, …)."
     )
 
 
@@ -162,6 +168,32 @@ def _translate_hugging_face(tensors: Tensors, *, source: str, unseen: Unseen) ->
     )  # fmt: skip
 
 
+MAE_MARK = "patch_embed.proj.weight"
+
+
+def _translate_mae(tensors: Tensors, *, source: str, unseen: Unseen) -> Translation:
+    """The encoder of MAE, or of a model that holds one below a name of its own (`encoder.`, `module.`), as UniEmoX.
+
+    The decoder, the 512 wide projection and heads serve pre-training or other classes, and are not needed.
+    """
+    prefix = next(name for name in tensors if name.endswith(MAE_MARK)).removesuffix(MAE_MARK)
+    names, ignored, shaped = dict[str, str](), dict[str, str](), dict[str, Tensor]()
+    for name, tensor in tensors.items():
+        inner = name.removeprefix(prefix)
+        own = own_name(inner, MAE, MAE_BLOCK) if name.startswith(prefix) else UNKNOWN + name
+        is_encoders = name.startswith(prefix) and inner.startswith(tuple(MAE))
+        if not is_encoders:
+            ignored[name] = "no part of the encoder"
+        names[name] = own
+        shaped[name] = tensor.reshape(tensor.shape[1:]) if inner == "pos_embed" and is_encoders else tensor
+        shaped[name] = shaped[name].flatten() if inner == "cls_token" and is_encoders else shaped[name]
+    scalar = {"logit_scale": torch.tensor(INITIAL_LOGIT_SCALE)}  # every VideoClip has one; nobody asks this one for it
+    return _finish(
+        shaped | scalar, names | {"logit_scale": "logit_scale"}, ignored, format="a masked autoencoder's encoder",
+        normalization="imagenet", subject="vanilla", source=source, unseen=unseen, infer=infer_encoder_config,
+    )  # fmt: skip
+
+
 # ── sizes and accounts ───────────────────────────────────────────────────────────────────────────
 
 
@@ -175,13 +207,14 @@ def _finish(
     subject: Literal["sap", "vanilla"],
     source: str,
     unseen: Unseen,
+    infer: Callable[..., VideoClipConfig] | None = None,
 ) -> Translation:
     used = {name: tensor for name, tensor in tensors.items() if name not in ignored}
     own = {names.get(name, UNKNOWN + name): name for name in used}
     state = {to: used[name].detach().float().contiguous() for to, name in own.items()}
     if "logit_scale" in state:
         state["logit_scale"] = state["logit_scale"].reshape(())
-    config = infer_config(state, subject=subject, source=source, unseen=unseen)
+    config = (infer or partial(infer_config, subject=subject))(state, source=source, unseen=unseen)
     with torch.device("meta"):
         expected = VideoClip(config).state_dict()
     problems = [f"unknown: {own[to]} {tuple(state[to].shape)}" for to in state.keys() - expected.keys()]

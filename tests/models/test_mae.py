@@ -42,7 +42,7 @@ def blocks(tower: Transformer, x: Tensor, *, heads: int) -> Tensor:
     """A pre-norm transformer in matrix products, one picture and one head at a time."""
     for block in tower.blocks:
         weights = block.state_dict()
-        normed = F.layer_norm(x, x.shape[-1:], weights["norm1.weight"], weights["norm1.bias"])
+        normed = F.layer_norm(x, x.shape[-1:], weights["norm1.weight"], weights["norm1.bias"], 1e-6)
         q, k, v = (normed @ weights["attention.qkv.weight"].T + weights["attention.qkv.bias"]).chunk(3, dim=-1)
         size = x.shape[-1] // heads
         parts = []
@@ -51,7 +51,7 @@ def blocks(tower: Transformer, x: Tensor, *, heads: int) -> Tensor:
             attention = (q[:, own] @ k[:, own].T / math.sqrt(size)).softmax(dim=-1)
             parts.append(attention @ v[:, own])
         x = x + torch.cat(parts, dim=1) @ weights["attention.out.weight"].T + weights["attention.out.bias"]
-        normed = F.layer_norm(x, x.shape[-1:], weights["norm2.weight"], weights["norm2.bias"])
+        normed = F.layer_norm(x, x.shape[-1:], weights["norm2.weight"], weights["norm2.bias"], 1e-6)
         hidden = F.gelu(normed @ weights["mlp.up.weight"].T + weights["mlp.up.bias"])
         x = x + hidden @ weights["mlp.down.weight"].T + weights["mlp.down.bias"]
     return x
@@ -68,12 +68,12 @@ def by_hand(encoder: VisionTransformer, decoder: MaskedDecoder, picture: Tensor,
         tokens[number] = tokens[number] + w["patch_embedding.bias"] + positions[1 + number]
     x = torch.stack([w["class_embedding"], *(tokens[number] for number in order[:seen])])
     x = blocks(encoder.transformer, x, heads=3)
-    x = F.layer_norm(x, (24,), w["post_norm.weight"], w["post_norm.bias"])
+    x = F.layer_norm(x, (24,), w["post_norm.weight"], w["post_norm.bias"], 1e-6)
     x = x @ d["from_encoder.weight"].T + d["from_encoder.bias"]
     rows = dict.fromkeys(range(16), d["mask_token"]) | dict(zip(order[:seen], x[1:], strict=True))
     y = torch.stack([x[0], *(rows[number] for number in range(16))])
     y = blocks(decoder.transformer, y + torch.from_numpy(published_positions(4, 16)).float(), heads=2)
-    y = F.layer_norm(y, (16,), d["norm.weight"], d["norm.bias"])
+    y = F.layer_norm(y, (16,), d["norm.weight"], d["norm.bias"], 1e-6)
     return (y @ d["to_pixels.weight"].T + d["to_pixels.bias"])[1:]
 
 
