@@ -259,6 +259,14 @@ class ViewBatch(ClipBatch):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MixedBatch(ClipBatch):
+    """B mixtures of two clips: of the labels, `share` are those of `ids`, the rest those of `partner_ids`."""
+
+    partner_ids: tuple[str, ...]
+    share: Float[Tensor, "b"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepOutput:
     """What a method returns: the loss to optimise, and detached scalars to log."""
 
@@ -294,6 +302,6 @@ ASSETS = Path(__file__).parent / "assets"
 
 __all__ = [
     "ASSETS", "CATEGORIES", "EMOTIONS", "UNKNOWN", "BoxTable", "Caption", "CaptionBatch", "Clip", "ClipBatch",
-    "Detections", "FaceTable", "Features", "LabelKind", "LabeledClip", "Labels", "MienError", "Sentence", "Skipped",
-    "StepOutput", "UInt8", "VideoInfo", "ViewBatch", "Word",
+    "Detections", "FaceTable", "Features", "LabelKind", "LabeledClip", "Labels", "MienError", "MixedBatch", "Sentence",
+    "Skipped", "StepOutput", "UInt8", "VideoInfo", "ViewBatch", "Word",
 ]  # fmt: skip

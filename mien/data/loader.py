@@ -17,10 +17,11 @@ from torch.utils.data import DataLoader
 
 from mien.data.captioned import CaptionedDataset
 from mien.data.clips import ClipDataset
+from mien.data.mixed import MixedDataset
 from mien.data.views import ViewDataset
 from mien.types import ClipBatch, MienError
 
-Samples = ClipDataset | CaptionedDataset | ViewDataset
+Samples = ClipDataset | CaptionedDataset | ViewDataset | MixedDataset
 Collate = Callable[[Sequence[Any]], ClipBatch]
 """A dataset's samples as one batch."""
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mien.config import Config
+from mien.data.mixed import MixSettings
 from mien.media.transforms import Augment
 from mien.types import LabelKind
 
@@ -44,6 +45,10 @@ class Finetune(Config):
     """Count each exclusive class alike, however many samples it has."""
     augment: Augment | None = Augment(crop=0.875, horizontal_flip=True)
     """Random crops and mirrored clips; null reads clips as evaluation does."""
+    mix: MixSettings = MixSettings()
+    """Mixup and CutMix: clips and labels blended with another's; none by default. Reading takes twice as long."""
+    drop_path: float = Field(0.0, ge=0, lt=1)
+    """The share of clips for which the last block adds nothing; fewer from block to block below (stochastic depth)."""
     ema_decay: float = Field(0.0, ge=0, lt=1)
     """Evaluate and keep a running mean of the weights of this decay a step; 0 for the weights themselves."""
     num_frames: int | None = Field(None, gt=0)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mien.methods.base import Embeddings, Method
 from mien.methods.running_mean import RunningMean
-from mien.types import ClipBatch, LabelKind, MienError, StepOutput
+from mien.types import ClipBatch, LabelKind, MienError, MixedBatch, StepOutput
 
 HEAD_DEVIATION = 0.01
 """Of the head's first weights: small, so that the first steps' gradients do not shake what is pre-trained."""
@@ -84,21 +84,25 @@ class Supervised(Method):
         return self.trained if self.averaged is None else cast(Tower, self.averaged.model)
 
     def embeddings(self, batch: ClipBatch) -> Embeddings:
-        rows = torch.tensor([self.row_of[id_] for id_ in batch.ids], device=self.targets.device)
-        outputs = self.trained.outputs(self.embed_with(self.trained.model, batch))
-        return {"outputs": outputs, "targets": self.targets[rows]}
+        found = {
+            "outputs": self.trained.outputs(self.embed_with(self.trained.model, batch)),
+            "targets": self._targets(batch.ids),
+        }
+        if isinstance(batch, MixedBatch):
+            found |= {"partner_targets": self._targets(batch.partner_ids), "share": batch.share}
+        return found
 
     def objective(self, embeddings: Embeddings) -> StepOutput:
         outputs, targets = embeddings["outputs"].float(), embeddings["targets"]
         with torch.autocast(outputs.device.type, enabled=False):
-            match self.labels:
-                case "category":
-                    right = (outputs.detach().argmax(dim=1) == targets).float().mean()
-                    return StepOutput(loss=self._cross_entropy(outputs, targets), logs={"train_accuracy": right})
-                case "scores":
-                    return StepOutput(loss=F.binary_cross_entropy_with_logits(outputs, targets.float()))
-                case "vad":
-                    return StepOutput(loss=F.mse_loss(outputs, targets.float()))
+            losses = self._losses(outputs, targets)
+            if "share" in embeddings:
+                share = embeddings["share"]
+                losses = share * losses + (1 - share) * self._losses(outputs, embeddings["partner_targets"])
+        logs = dict[str, Tensor]()
+        if self.labels == "category":
+            logs["train_accuracy"] = (outputs.detach().argmax(dim=1) == targets).float().mean()
+        return StepOutput(loss=losses.mean(), logs=logs)
 
     def embed(self, batch: ClipBatch) -> Float[Tensor, "b e"]:
         return self.embed_with(self.deployed.model, batch)
@@ -113,8 +117,16 @@ class Supervised(Method):
         if self.averaged is not None:
             self.averaged.update(self.trained)
 
-    def _cross_entropy(self, outputs: Float[Tensor, "b c"], targets: Shaped[Tensor, "b"]) -> Float[Tensor, ""]:
-        each = F.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing, reduction="none")
-        if self.class_weights is None:
-            return each.mean()
-        return (each * self.class_weights[targets]).mean()  # over samples, so that parts of a batch add up to it
+    def _targets(self, ids: Sequence[str]) -> Shaped[Tensor, "b *c"]:
+        return self.targets[torch.tensor([self.row_of[id_] for id_ in ids], device=self.targets.device)]
+
+    def _losses(self, outputs: Float[Tensor, "b c"], targets: Shaped[Tensor, "b *c"]) -> Float[Tensor, "b"]:
+        """Each sample's: their mean is the loss, so that parts of a batch add up to it."""
+        match self.labels:
+            case "category":
+                each = F.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing, reduction="none")
+                return each if self.class_weights is None else each * self.class_weights[targets]
+            case "scores":
+                return F.binary_cross_entropy_with_logits(outputs, targets.float(), reduction="none").mean(dim=1)
+            case "vad":
+                return F.mse_loss(outputs, targets.float(), reduction="none").mean(dim=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -98,6 +98,12 @@ class Transformer(nn.Module):
             for _ in range(layers)
         )
 
+    def drop_paths(self, rate: float) -> None:
+        """From now on, in training, the last block adds nothing for `rate` of a batch, the first for none, those
+        between in equal steps (stochastic depth, Huang et al. 2016); what is added counts for more in return."""
+        for depth, block in enumerate(self.blocks):
+            cast(Block, block).drop_path = rate * depth / max(1, len(self.blocks) - 1)
+
     def forward(
         self, tokens: Float[Tensor, "b n d"], *, attend: Sequence[Attend] | Attend = SOFTMAX, read: int | None = None
     ) -> Float[Tensor, "b m d"]:
@@ -123,6 +129,7 @@ class Block(nn.Module):
         self, *, width: int, heads: int, mlp_width: int, activation: Activation, depth: int, norm_eps: float = NORM_EPS
     ) -> None:
         super().__init__()
+        self.drop_path = 0.0
         self.norm1 = nn.LayerNorm(width, eps=norm_eps)
         self.attention = Attention(width=width, heads=heads)
         self.norm2 = nn.LayerNorm(width, eps=norm_eps)
@@ -141,8 +148,14 @@ class Block(nn.Module):
         self, tokens: Float[Tensor, "b n d"], attend: Attend, read: int | None = None
     ) -> Float[Tensor, "b m d"]:
         """The first `read` tokens, all by default, after they have looked at all."""
-        tokens = tokens[:, :read] + self.attention(self.norm1(tokens), attend, read)
-        return tokens + self.mlp(self.norm2(tokens))
+        tokens = tokens[:, :read] + self._dropped(self.attention(self.norm1(tokens), attend, read))
+        return tokens + self._dropped(self.mlp(self.norm2(tokens)))
+
+    def _dropped(self, added: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        if not (self.training and self.drop_path):
+            return added
+        stays = torch.rand(len(added), 1, 1, device=added.device) >= self.drop_path
+        return added * (stays / (1 - self.drop_path)).to(added.dtype)
 
 
 class Attention(nn.Module):

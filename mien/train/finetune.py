@@ -15,6 +15,7 @@ import torch
 from mien.checkpoint import checkpoints, load_state, load_weights, read_metadata
 from mien.data.clips import ClipDataset, collate
 from mien.data.loader import BatchPlan, load_for_training
+from mien.data.mixed import MixedDataset, collate_mixed
 from mien.data.store import Store
 from mien.eval.features import extract_features
 from mien.eval.finetune import Finetune
@@ -123,8 +124,10 @@ class _Task:
 
     def _build(self) -> Supervised:
         settings, base = self.settings, self.given.base
+        model = copy.deepcopy(base.model)
+        model.vision.transformer.drop_paths(settings.drop_path)
         method = Supervised(
-            copy.deepcopy(base.model),
+            model,
             embed=functools.partial(embed_clips, config=self.folder, features=self.given.features),
             width=self.folder.architecture.embed_dim,
             num_outputs=len(self.job.classes),
@@ -216,11 +219,11 @@ class _Task:
             augment=self.settings.augment,
             seed=self.settings.seed,
         )
-        without_texts = functools.partial(collate, tokenizer=None, context_length=0)
+        mixes = self.settings.mix.mixes
         return load_for_training(
-            dataset,
+            MixedDataset(dataset, self.settings.mix) if mixes else dataset,
             plan,
-            collate=without_texts,
+            collate=collate_mixed if mixes else functools.partial(collate, tokenizer=None, context_length=0),
             first_step=first_step,
             workers=self.given.workers,
             pin_memory=self.given.base.device != "cpu",
