@@ -13,9 +13,9 @@ from mien.eval.retrieval import RANKS
 from mien.eval.scores import MacroScore
 
 LESS_IS_BETTER = frozenset({"mse", *RANKS})
+"""Of all scores, those of retrieval too."""
 NUMBERS = frozenset({"r2", "mse", "pearson", *RANKS})
 """Metrics that are no shares."""
-"""Of all scores, those of retrieval too."""
 
 Scored = dict[str, MacroScore | float]
 
