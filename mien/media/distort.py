@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mien.config import Config
+from mien.media.rand_augment import STRONGEST, Operation, draw_operations, matrix_of, recolour
 
 
 class Distortions(Config):
@@ -35,10 +36,14 @@ class Distortions(Config):
     """The largest standard deviation of normal noise, in steps of 255; half of the clips have some."""
     erase: float = Field(0.0, ge=0, le=1)
     """The share of clips that lose a rectangle of 2 to 15 % of their area to an even grey (Zhong et al. 2017)."""
+    random_operations: int = Field(0, ge=0)
+    """RandAugment: so many of its operations, one after the other; published for fine-tuning MAE: 2."""
+    random_strength: float = Field(9.0, ge=0, le=STRONGEST)
+    """How strong these are, of 30."""
 
     @property
     def changes_anything(self) -> bool:
-        return any(value > 0 for value in self.model_dump().values())
+        return any(value > 0 for name, value in self.model_dump().items() if name != "random_strength")
 
     def draw(self, rng: np.random.Generator, *, size: int) -> Distortion:
         """One distortion of pictures of `size` × `size`: a pure function of the generator's state."""
@@ -47,14 +52,21 @@ class Distortions(Config):
         contrast, offset = 1 + rng.uniform(-self.light, self.light), 128 * rng.uniform(-self.light, self.light)
         shrink = rng.uniform(1 / 3, 1) if rng.random() < self.blur else 1.0
         noise = rng.uniform(0, self.noise) if rng.random() < 0.5 else 0.0
+        erased = _rectangle(rng, size=size) if rng.random() < self.erase else None
+        seed = int(rng.integers(2**32))
+        operations = draw_operations(rng, count=self.random_operations, strength=self.random_strength)
+        moved = matrix_of(operations, size=size) @ np.vstack(
+            [_about_the_centre(angle, bigger, shift, size=size), [0, 0, 1]]
+        )
         return Distortion(
-            matrix=_about_the_centre(angle, bigger, shift, size=size),
+            matrix=moved[:2],
+            operations=operations,
             contrast=contrast,
             offset=offset,
             shrink=shrink,
             noise=noise,
-            erased=_rectangle(rng, size=size) if rng.random() < self.erase else None,
-            seed=int(rng.integers(2**32)),
+            erased=erased,
+            seed=seed,
         )
 
 
@@ -67,6 +79,7 @@ class Distortion:
     """
 
     matrix: Float[np.ndarray, "2 3"]
+    operations: tuple[Operation, ...] = ()
     contrast: float
     offset: float
     shrink: float
@@ -79,6 +92,7 @@ class Distortion:
         """The distorted picture. number: which frame of the clip it is; frames have noise of their own."""
         size = rgb.shape[0]
         out = cv2.warpAffine(rgb, self.matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        out = recolour(np.asarray(out), self.operations)
         if self.shrink < 1:
             small = max(1, round(size * self.shrink))
             out = cv2.resize(out, (small, small), interpolation=cv2.INTER_AREA)
