@@ -140,7 +140,12 @@ def test_stopped_run_goes_on_to_the_weights_and_scores_of_an_undisturbed_one(sto
         if done.epoch == 1:
             signal.raise_signal(signal.SIGINT)
 
-    settings = {"epochs": 3, "choose_on": "val", "ema_decay": 0.9, "accumulate": 2}
+    published = {
+        "mix": {"mixup": 0.8, "cutmix": 1.0},
+        "drop_path": 0.2,
+        "augment": {"distort": {"random_operations": 2}},
+    }
+    settings = {"epochs": 3, "choose_on": "val", "ema_decay": 0.9, "accumulate": 2} | published
     with pytest.raises(Interrupted, match="after step 3"):
         fine_tuned(store, tmp_path / "cut", on_epoch=stop, **settings)
     cut = fine_tuned(store, tmp_path / "cut", **settings)

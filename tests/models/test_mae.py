@@ -144,3 +144,45 @@ def test_it_learns_to_rebuild_what_it_does_not_see() -> None:
         loss.backward()
         optimizer.step()
     assert float(loss.detach()) < 0.2 * float((pixels**2).mean())
+
+
+class KeepsFirstToken(MaskedDecoder):
+    """The released code's decoder: of `[cls]` and the patches it keeps `x[:, :1]`, where it must drop the first."""
+
+    def forward(self, encoded: Tensor, order: Tensor) -> Tensor:
+        tokens = self.from_encoder(encoded)
+        masked = self.mask_token.expand(len(tokens), order.shape[1] - encoded.shape[1] + 1, -1)
+        back = order.argsort(dim=1)[..., None].expand(-1, -1, tokens.shape[2])
+        patches = torch.cat([tokens[:, 1:], masked], dim=1).gather(1, back)
+        decoded = self.transformer(torch.cat([tokens[:, :1], patches], dim=1) + self.positions)
+        return self.to_pixels(self.norm(decoded[:, :1])).expand(-1, order.shape[1], -1)
+
+
+def loss_after_training(decoder_of: type[MaskedDecoder]) -> float:
+    """Slopes of any direction, whose seen patches tell the rest: the loss on new ones, as a share of their variance."""
+    torch.manual_seed(0)
+    encoder = VisionTransformer(CONFIG, embed_dim=24)
+    decoder = decoder_of(CONFIG, DecoderConfig(width=16, layers=2, heads=2))
+    optimizer = torch.optim.AdamW(
+        [p for part in (encoder, decoder) for p in part.parameters() if p.requires_grad], lr=3e-3
+    )
+    ramp = torch.linspace(-1, 1, 32)
+    for step in range(300):
+        generator = torch.Generator().manual_seed(step)
+        across, down = torch.randn(2, 32, 1, 1, 1, generator=generator)
+        pictures = (across * ramp + down * ramp[:, None]).expand(-1, 3, -1, -1)
+        order = torch.rand(32, 16, generator=generator).argsort(dim=1)
+        predicted = decoder(encode_seen(encoder, pictures, order, num_seen=4), order)
+        pixels = patches_of(pictures, patch=8)
+        loss = reconstruction_losses(predicted, pixels, masked_of(order, num_seen=4)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return float(loss.detach() / pixels.var())
+
+
+@pytest.mark.slow
+def test_released_decoder_s_token_costs_all_that_differs_between_patches() -> None:
+    right, released = loss_after_training(MaskedDecoder), loss_after_training(KeepsFirstToken)
+    assert right < 0.1
+    assert released > 0.9
