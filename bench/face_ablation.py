@@ -26,13 +26,12 @@ SMALL = [
     "method.model.text.mlp_width=256",
     "method.model.embed_dim=128",
     "optim.warmup_steps=100",
-    "method.mining.warmup_steps=100",
     "data.validation=null",
-    "data.augment.distort=null",
+    "data.augment.distort={}",
     "train.workers=0",
     "train.evaluate_every=0",
 ]
-PLAIN = ["method.naming_weight=0", "method.mining={space: none}"]
+PLAIN = ["method.naming_weight=0", "method.mining={space: none, warmup_steps: 100}"]
 ALONE = [*PLAIN, "method.local_weight=0", "method.summary_weight=0"]
 VARIANTS = {
     "random weights": [*ALONE, "train.steps=0"],
@@ -63,8 +62,7 @@ def main() -> None:
     captions = args.out / "captions.jsonl"
     if not captions.is_file():
         mien("captions", "write", "ferplus", "--root", args.root, "--split", "train", "--out", captions)
-    if not args.store.is_dir():
-        mien("data", "prepare", "ferplus", args.root, "--out", args.store, "--split", "train", "--split", "test")
+    mien("data", "prepare", "ferplus", args.root, "--out", args.store, "--split", "train", "--split", "test")
     results = run_study(VARIANTS, seeds=args.seeds, jobs=args.jobs, one_run=lambda *job: one_run(args, *job))
     table = as_markdown(results, METRICS)
     (args.out / "table.md").write_text(table, encoding="utf-8")

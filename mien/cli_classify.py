@@ -74,11 +74,12 @@ def _classify_faces(
     from mien.captions.lexicon import FACE_EMOTIONS
     from mien.captions.naming import FACE_TEMPLATES
     from mien.face_moments import classify_faces
-    from mien.face_pictures import draw_faces
+    from mien.face_pictures import draw_faces, require_picture
     from mien.whole_file import require_writable
 
     words = FACE_EMOTIONS if labels is None else labels
     if draw is not None:
+        require_picture(draw)
         require_writable(draw)
     with console.status(f"reading {path}, finding faces, embedding"):
         found = classify_faces(model, path, words, templates=templates or FACE_TEMPLATES, window_s=window_s)

@@ -133,6 +133,9 @@ def read_foreign(
         notes += more
     translation = translate(tensors, source=str(source), unseen=unseen)
     vision, text = translation.config.vision, translation.config.text
+    marks = ("mask_token", "decoder", "fc_norm")
+    if vision.layout == "mae" and not any(mark in name for name in tensors for mark in marks):
+        notes.append("taken to be a masked autoencoder's, though it has no decoder: others of this form read [cls]")
     towers = [("vision", vision.width, vision.heads, unseen.vision_heads)]
     towers += [("text", text.width, text.heads, unseen.text_heads)] if text else []
     for name, width, heads, given in towers:

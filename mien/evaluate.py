@@ -55,6 +55,8 @@ def evaluate_model(
     """
     scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
     chosen = _with_settings(scored.protocol(protocol), overrides)
+    if loaded.config.architecture.text is None and any(t.probe.kind in ("zeroshot", "retrieval") for t in chosen.tasks):
+        raise MienError(f"protocol {chosen.name} asks for texts, but {model} reads none; take paper, sweep or finetune")
     usual = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
     if store is None or not store.exists():
         store = store or usual

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.store import Store
-from mien.inference import PREPARING, Mien, require_media
+from mien.inference import PREPARING, Mien, require_media, require_prompts, require_window
 from mien.perception.face_crop import cut_face
 from mien.prepare import prepare
 from mien.prepare.faces import FaceSettings
@@ -63,6 +63,8 @@ def classify_faces(
     of a person's faces are looked at in a second. Raises MienError where the file cannot be read.
     """
     require_media(path)
+    require_window(window_s)
+    require_prompts(labels, templates)
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / "video" / path.name
         alone.parent.mkdir()

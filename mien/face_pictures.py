@@ -35,8 +35,7 @@ def draw_faces(path: Path, moments: Sequence[FaceMoment], out: Path, *, at_most:
 
     path: the file that `moments` are of. Raises MienError for an `out` whose ending is no picture's.
     """
-    if out.suffix.lower() not in SUFFIXES:
-        raise MienError(f"{out} is, by its name, no picture; end it in one of {', '.join(SUFFIXES)}")
+    require_picture(out)
     times = _apart(sorted(moment.seen_s for moment in moments)) or [0.0]
     shown = [times[i] for i in evenly(len(times), count=at_most)] if len(times) > at_most else times
     pictures = list(_pictures(path, shown))
@@ -57,6 +56,12 @@ def draw_faces(path: Path, moments: Sequence[FaceMoment], out: Path, *, at_most:
                 _draw(axes, moment, words=words, size=11 - 1.5 * min(columns, 3))
     with whole_file(out) as partial:
         figure.savefig(partial, dpi=110, format=out.suffix[1:].lower().replace("jpg", "jpeg"))
+
+
+def require_picture(out: Path) -> None:
+    """Raise MienError unless a picture can be written by this name."""
+    if out.suffix.lower() not in SUFFIXES:
+        raise MienError(f"{out} is, by its name, no picture; end it in one of {', '.join(SUFFIXES)}")
 
 
 def _apart(times_s: Sequence[float]) -> list[float]:

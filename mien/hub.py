@@ -90,7 +90,7 @@ def resolve(name: str | Path) -> Path:
     """
     if str(name).startswith(HUB):
         return fetch_folder(str(name).removeprefix(HUB), files=[CONFIG, WEIGHTS, TOKENIZER, CARD])
-    folder = SHIPPED.get(str(name), Path(name))
+    folder = SHIPPED.get(name, Path(name)) if isinstance(name, str) else name
     if folder.is_dir():
         return folder
     if folder.parent.is_dir() and folder.name == "model":
@@ -112,6 +112,10 @@ def weights_hash(folder: Path) -> str:
 def model_card(config: ModelFolder, *, notes: str) -> str:
     """The folder's README: the hub's YAML head, then what the model is, is for, and is not for."""
     architecture = config.architecture
+    reads = architecture.text is not None
+    usual = "An EmotionCLIP-style model: clips of people and what they say, in one space."
+    usual = usual if reads else "An encoder of pictures, for probes and fine-tuning; it reads no texts."
+    use = 'classify("video.mp4", ["joy", "anger"])' if reads else "encode_frames(pictures)  # uint8 [n, 3, h, w]"
     return f"""---
 license: other
 license_name: {config.weights_license}
@@ -120,7 +124,7 @@ tags: [emotion-recognition, video, emotionclip]
 ---
 # A mien model
 
-{notes or "An EmotionCLIP-style model: clips of people and what they say, in one space."}
+{notes or usual}
 
 | | |
 |---|---|
@@ -134,7 +138,7 @@ temporal `{architecture.temporal.kind}` |
 ```python
 from mien import Mien
 model = Mien.from_pretrained("path/to/this/folder")
-model.classify("video.mp4", ["joy", "anger"])
+model.{use}
 ```
 
 ## Use

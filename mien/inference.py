@@ -171,15 +171,7 @@ class Mien:
         self, embeddings: Float[Tensor, "n e"], labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES
     ) -> Float[Tensor, "n c"]:
         """Zero-shot probabilities of `labels`: the softmax of scaled cosines, averaged over templates before it."""
-        if not labels or isinstance(labels, str):
-            raise MienError(f"labels must be a list of words, say ['joy', 'anger', 'relief']; got {labels!r}")
-        if len(set(labels)) != len(labels):
-            raise MienError(f"each label once, please: {', '.join(labels)}")
-        if isinstance(templates, str):
-            raise MienError(f"templates must be a list; write [{templates!r}]")
-        without_slot = [t for t in templates if "{}" not in t]
-        if without_slot or not templates:
-            raise MienError(f"a template needs {{}} where the label goes, got {without_slot or list(templates)}")
+        require_prompts(labels, templates)
         prompts = [template.replace("{}", label) for label in labels for template in templates]
         text = self.encode_text(prompts, normalize=True)
         cosine = F.normalize(embeddings.to(self.device), dim=-1) @ text.T
@@ -229,7 +221,7 @@ class Mien:
         that is cut off, what decodes is embedded, and `on_missing` told. Raises MienError if it cannot be read.
         """
         require_media(path)
-        _require_window(window_s)
+        require_window(window_s)
         with tempfile.TemporaryDirectory() as folder:
             alone = Path(folder) / "video" / path.name  # apart from its subtitles, which embedding does not need
             alone.parent.mkdir()
@@ -324,7 +316,7 @@ def write_moments(
     Columns: video (its path), start_s, end_s, embedding (float32). The schema's metadata names the model. A file that
     cannot be read is listed in what comes back, and the rest is embedded; where none can, `out` stays what it was.
     """
-    _require_window(window_s)
+    require_window(window_s)
     if out.suffix != TABLE_SUFFIX:
         raise MienError(f"{out}: the table is a Parquet file; name it {out.with_suffix(TABLE_SUFFIX)}")
     files = [file for path in paths for file in ([path] if not path.is_dir() else media_files(path))]
@@ -417,7 +409,20 @@ def windows(store: Store, video: str, *, window_s: float) -> list[Clip]:
     return cut
 
 
-def _require_window(window_s: float) -> None:
+def require_prompts(labels: Sequence[str], templates: Sequence[str]) -> None:
+    """Raise MienError unless every label can be put into every template, and be told from the others."""
+    if not labels or isinstance(labels, str):
+        raise MienError(f"labels must be a list of words, say ['joy', 'anger', 'relief']; got {labels!r}")
+    if len(set(labels)) != len(labels):
+        raise MienError(f"each label once, please: {', '.join(labels)}")
+    if isinstance(templates, str):
+        raise MienError(f"templates must be a list; write [{templates!r}]")
+    without_slot = [t for t in templates if "{}" not in t]
+    if without_slot or not templates:
+        raise MienError(f"a template needs {{}} where the label goes, got {without_slot or list(templates)}")
+
+
+def require_window(window_s: float) -> None:
     frame_s = 1 / PREPARING.frames.fps
     if not window_s >= frame_s:
         raise MienError(f"the window must last a frame or more, {frame_s} s; got {window_s}")

@@ -23,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float, Int, UInt8
 from scipy.optimize import minimize_scalar
@@ -79,13 +80,13 @@ def read_faces(root: Path, split: str) -> Faces:
 def ship(folder: Path, val: Faces) -> None:
     """Writes the model to FACE, its temperature such that the probabilities of `val` are likeliest."""
     model = Mien.from_pretrained(folder, device="cpu")
-    log_cosines = np.log(probabilities(model, val.pictures))  # the softmax of scaled cosines, up to a constant
+    trained = float(model.model.logit_scale.exp())
+    cosines = torch.from_numpy(np.log(probabilities(model, val.pictures, scale=1.0).astype(np.float64)))
 
-    def unlikeliness(factor: float) -> float:
-        scaled = torch.from_numpy(factor * log_cosines).log_softmax(dim=1).numpy()
-        return float(-scaled[np.arange(len(scaled)), val.emotion].mean())
+    def unlikeliness(scale: float) -> float:
+        return float(F.cross_entropy(scale * cosines, torch.from_numpy(val.emotion)))
 
-    factor = float(minimize_scalar(unlikeliness, bounds=(0.2, 5.0), method="bounded").x)
+    factor = float(minimize_scalar(unlikeliness, bounds=(0.2 * trained, 5.0 * trained), method="bounded").x) / trained
     with torch.no_grad():
         model.model.logit_scale.add_(math.log(factor))
     print(json.dumps({"logit_scale": float(model.model.logit_scale.exp()), "of that trained": factor}))
@@ -93,9 +94,20 @@ def ship(folder: Path, val: Faces) -> None:
     model.save_pretrained(FACE, half=True)
 
 
-def probabilities(model: Mien, pictures: UInt8[np.ndarray, "n h w"]) -> Float[np.ndarray, "n c"]:
-    """Of FER+'s emotions, by prompts alone."""
+def probabilities(
+    model: Mien, pictures: UInt8[np.ndarray, "n h w"], *, scale: float | None = None
+) -> Float[np.ndarray, "n c"]:
+    """Of FER+'s emotions, by prompts alone; the softmax of their cosines times `scale`, the model's by default."""
     grey = torch.from_numpy(pictures)
+    if scale is not None:
+        own = model.model.logit_scale.detach().clone()
+        try:
+            with torch.no_grad():
+                model.model.logit_scale.fill_(math.log(scale))
+            return probabilities(model, pictures)
+        finally:
+            with torch.no_grad():
+                model.model.logit_scale.copy_(own)
     parts = []
     for start in range(0, len(grey), BATCH):
         rgb = rearrange(grey[start : start + BATCH], "n h w -> n 1 h w").expand(-1, 3, -1, -1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,7 @@ def epoch_order(videos: Sequence[str], *, neighbours: int, rng: np.random.Genera
 
 def load_for_training(
     dataset: Samples, plan: BatchPlan, *, collate: Collate, first_step: int, workers: int, pin_memory: bool = False
-) -> Iterator[ClipBatch]:
+) -> Generator[ClipBatch, None, None]:
     """The batches of `plan` from `first_step` on; workers change speed only.
 
     Each worker reads four batches ahead. With `pin_memory`, for a GPU, a thread copies them to memory from which the

@@ -216,15 +216,26 @@ class EmoCapClip(Method):
         distinct, place = _distinct(texts)
         groups = self._by_length(distinct)
         parts = [self.model.encode_text(distinct[rows, :length]) for rows, length in groups]
-        back = torch.cat([rows for rows, _ in groups]).argsort()
+        order = torch.cat([rows for rows, _ in groups])
+        back = torch.empty(len(distinct), dtype=order.dtype, device=order.device)
+        back[order] = torch.arange(len(order), device=order.device)
         embedded = F.normalize(torch.cat(parts).float(), dim=-1)[back]
         rows = torch.split(embedded[place], [len(token_ids) for token_ids in texts.values()])
         return dict(zip(texts, rows, strict=True))
 
     def _by_length(self, token_ids: Int64[Tensor, "n l"]) -> list[tuple[Int64[Tensor, "_"], int]]:
-        """The rows in groups of like length, and how many tokens of each group need be read: half are padding else."""
+        """The rows in groups of like length, and how many tokens of each group need be read: half are padding else.
+
+        Always LENGTH_GROUPS of them, some rows twice where there are too few: sharded processes read in step.
+        """
         lengths = self.model.reader.ends(token_ids) + 1
-        return [(rows, int(lengths[rows[-1]])) for rows in lengths.argsort().chunk(LENGTH_GROUPS)]
+        order = lengths.argsort()
+        if len(order) < LENGTH_GROUPS:
+            order = order.repeat(LENGTH_GROUPS)[:LENGTH_GROUPS].sort().values
+            order = order[lengths[order].argsort()]
+        groups = order.tensor_split(LENGTH_GROUPS)
+        longest = lengths[torch.stack([rows[-1] for rows in groups])].tolist()
+        return list(zip(groups, longest, strict=True))
 
     def _read_flops(self, texts: dict[str, Int64[Tensor, "_ l"]]) -> float:
         groups = self._by_length(_distinct(texts)[0])

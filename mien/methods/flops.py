@@ -22,12 +22,14 @@ def video_forward_flops(config: VideoClipConfig, *, num_frames: int, regions: bo
         frame = stem_forward_flops(vision.stem, image_size=vision.image_size, width=vision.width)
     block = functools.partial(block_forward_flops, tokens=tokens, width=vision.width, mlp_width=vision.mlp_width)
     last_is_masked = config.subject == "saam" and config.saam_layers in (None, vision.layers)
-    reads_all = last_is_masked or regions  # else the last block's [cls] alone
+    is_mae = vision.layout == "mae"
+    reads_all = last_is_masked or regions or is_mae  # else the last block's [cls] alone
     frame += (vision.layers - 1) * block() + block(read=None if reads_all else 1)
     if config.subject == "saam":  # S V, S∘A times (U V), U V, and Q Kᵀ: two products more than plain attention's
         masked = config.saam_layers or vision.layers
         frame += masked * 2 * 2 * tokens**2 * vision.width
-    frame += 2 * (1 + patches * regions) * vision.width * config.embed_dim  # projection of [cls], and of the patches
+    if not is_mae:  # projection of [cls], and of the patches
+        frame += 2 * (1 + patches * regions) * vision.width * config.embed_dim
     over_time = 0.0
     if temporal.kind == "transformer":
         over_time = temporal.layers * block_forward_flops(

@@ -62,6 +62,8 @@ class UniEmoxConfig(Config):
     def _parts_fit(self) -> UniEmoxConfig:
         if self.model.vision.layout != "mae" or self.model.text is not None or self.model.subject != "vanilla":
             raise ValueError("uniemox wants model.vision.layout mae, model.text null and model.subject vanilla")
+        if self.model.temporal.kind != "mean":
+            raise ValueError(f"uniemox looks at pictures: model.temporal.kind mean, not {self.model.temporal.kind}")
         if not self.profile_weight + self.image_weight + self.reconstruction_weight:
             raise ValueError("profile_weight, image_weight and reconstruction_weight are all 0: nothing is learnt")
         if self.distils != (self.teacher is not None):
@@ -88,7 +90,10 @@ class UniEmoxConfig(Config):
         return f"{' + '.join(f'{w:g} {name}' for name, w in weights.items() if w)}, fusion {self.fusion}"
 
     def build(self) -> UniEmoX:
-        return UniEmoX(self, teacher=None if self.teacher is None else Teacher.load(self.teacher))
+        teacher = None if self.teacher is None else Teacher.load(self.teacher)
+        if teacher and self.profile_weight and teacher.model.text is None:
+            raise MienError(f"the teacher {self.teacher} reads no texts; set method.profile_weight=0, or take a CLIP")
+        return UniEmoX(self, teacher=teacher)
 
 
 class UniEmoX(Method):

@@ -93,7 +93,7 @@ class ResidualBlock(nn.Module):
 class StandardizedConv2d(nn.Conv2d):
     """A convolution whose weights have, for each channel that comes out, mean 0 and a learnt norm.
 
-    At the start the norm is `gain`, so that inputs of mean square 1 / gain² come out with about variance 1 (Qiao et al.
+    At the start the norm is `gain`, so that inputs of variance 1 / gain² come out with about variance 1 (Qiao et al.
     2019, "Weight Standardization"; Brock et al. 2021).
     """
 

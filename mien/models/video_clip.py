@@ -58,6 +58,11 @@ class VideoClipConfig(Config):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> VideoClipConfig:
+        if self.vision.layout == "mae" and (self.embed_dim != self.vision.width or self.subject != "vanilla"):
+            raise ValueError(
+                f"vision.layout mae wants embed_dim {self.vision.width}, its width, and subject vanilla; they are "
+                f"{self.embed_dim} and {self.subject}"
+            )
         if self.temporal.kind == "transformer" and self.embed_dim % self.temporal.heads:
             raise ValueError(f"embed_dim {self.embed_dim} is not a multiple of temporal.heads {self.temporal.heads}")
         if self.saam_layers and self.subject != "saam":

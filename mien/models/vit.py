@@ -71,8 +71,6 @@ class VisionTransformer(nn.Module):
         self.config = config
         width, patch = config.width, config.patch_size
         is_mae = config.layout == "mae"
-        if is_mae and embed_dim != width:
-            raise ValueError(f"embed_dim {embed_dim} must be vision.width {width} where vision.layout is mae")
         self.patch_embedding = (
             nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=is_mae)
             if config.stem is None

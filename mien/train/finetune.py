@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -193,7 +193,7 @@ class _Task:
         """Over the parameters that the features depend on; the others are left out of training."""
         depths = layer_depths(method.trained.model, features=self.given.features)
         for name, parameter in method.trained.model.named_parameters():
-            parameter.requires_grad_(name in depths)
+            parameter.requires_grad_(parameter.requires_grad and name in depths)  # MAE's positions stay as they are
         of_head = {f"head.{name}": head_depth(depths) for name, _ in method.trained.head.named_parameters()}
         return build_decayed_optimizer(
             [(name, p) for name, p in method.trained.named_parameters() if p.requires_grad],
@@ -203,7 +203,7 @@ class _Task:
             layer_decay=self.settings.layer_decay,
         )
 
-    def _batches(self, *, first_step: int) -> Iterator[ClipBatch]:
+    def _batches(self, *, first_step: int) -> Generator[ClipBatch, None, None]:
         clips = [sample.clip for sample in self.fitted]
         plan = BatchPlan(
             videos=[clip.video for clip in clips],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import Field
@@ -82,8 +82,9 @@ class Reading:
         """Samples to a batch."""
         if self.config.views is not None:
             return functools.partial(collate_views, tokenizer=self.tokenizer, context_length=self.context_length)
-        if self.config.captions is None or self.tokenizer is None:
+        if self.config.captions is None:
             return functools.partial(collate, tokenizer=self.tokenizer, context_length=self.context_length)
+        assert self.tokenizer is not None  # whoever learns from captions reads them
         return functools.partial(
             collate_captioned,
             tokenizer=self.tokenizer,
@@ -97,7 +98,7 @@ class Reading:
         if self.tokenizer is None:
             return 0
         texts = [clip.text for clip in self.clips]
-        if self.captions is not None:
+        if self.captions is not None and self.config.views is None:
             texts = [max(self.captions.by_image[clip.video][0].sentences, key=len) for clip in self.clips]
         return len(self.tokenizer.truncated(texts, context_length=self.context_length))
 
@@ -123,7 +124,10 @@ def open_reading(
     """Opens the store and the captions. Raises MienError where training and validation share clips."""
     store = Store(config.store)
     captions = None if config.captions is None else Captions.read(config.captions.file)
-    every = store.clips() if captions is None else captions.clips(store)
+    if config.views is not None:
+        every = _pictures(store, captions)
+    else:
+        every = store.clips() if captions is None else captions.clips(store)
     clips = config.filter.apply(every)
     validation = list[Clip]()
     if config.validation is not None:
@@ -145,5 +149,15 @@ def open_reading(
         clips=clips,
         validation=validation,
         num_excluded=len(every) - len(clips),
-        num_uncaptioned=0 if captions is None else len(store.videos) - len(every),
+        num_uncaptioned=0 if captions is None else len(store.videos) - len({clip.video for clip in every}),
     )
+
+
+def _pictures(store: Store, captions: Captions | None) -> list[Clip]:
+    """What is seen twice, with what is said of it: captioned pictures with their captions' first sentence; without
+    captions the store's clips with their utterances, and whole what has none, pictures among it, without a text."""
+    if captions is not None:
+        return [replace(clip, text=captions.by_image[clip.video][0].overall) for clip in captions.clips(store)]
+    clips = store.clips()
+    spoken = {clip.video for clip in clips}
+    return clips + [store.whole_clip(video) for video in store.videos if video not in spoken]

@@ -15,6 +15,7 @@ from mien.checkpoint import checkpoints, load_state, read_metadata
 from mien.config import Config, dump_yaml, load_config
 from mien.data.loader import BatchPlan, load_for_training, load_in_order
 from mien.hub import ModelFolder, load_model, save_model
+from mien.media.transforms import Augment
 from mien.methods import EmoCapClipConfig, EmotionClipConfig, Method, MethodConfig, Pretraining, UniEmoxConfig
 from mien.models.weights import load_matching
 from mien.text import Tokenizer
@@ -63,8 +64,12 @@ class RunConfig(Config):
                     else "has no use for data.views"
                 )
             )
+        if wants_views and (self.data.augment.distort.changes_anything or self.data.augment.crop != Augment().crop):
+            raise ValueError(
+                "data.views says how pictures are cut: leave out data.augment.crop and data.augment.distort"
+            )
         wants_captions = isinstance(self.method, EmoCapClipConfig)
-        if wants_captions != (self.data.captions is not None):
+        if not wants_views and wants_captions != (self.data.captions is not None):
             raise ValueError(
                 f"method {self.method.kind} learns from "
                 + ("captions: give data.captions.file" if wants_captions else "what is said: remove data.captions")
@@ -118,6 +123,11 @@ def train(config: RunConfig, run: Path, *, on_start: OnStart | None = None, on_s
             rank=distributed.rank(),
             world_size=distributed.world_size(),
         )
+        if reading.tokenizer and not any(clip.text for clip in reading.clips) and config.data.views is not None:
+            raise MienError(
+                f"nothing is said in {config.data.store}, so that there are no likenesses to texts to learn: give "
+                "data.captions.file, or set method.profile_weight=0"
+            )
         checkpoint = _latest_checkpoint(config, run, clips=reading.digest)
         _write_config(config, run)  # nothing is refused from here on: a refused run leaves no folder
         freeze_untrained(config.optim, method)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,7 +114,7 @@ class Trainer:
 
     def fit(
         self,
-        batches: Iterator[ClipBatch],
+        batches: Generator[ClipBatch, None, None],
         *,
         first_step: int,
         metrics: MetricsWriter,
@@ -122,7 +122,7 @@ class Trainer:
         on_step: OnStep | None = None,
     ) -> None:
         throughput = Throughput(device=self.device, precision=self.config.precision)
-        with stop_requests() as stop_requested:
+        with contextlib.closing(batches), stop_requests() as stop_requested:  # the loader's workers end with the loop
             for step in range(first_step, self.config.steps):
                 with throughput.waiting():
                     parts = [next(batches) for _ in range(self.config.accumulate)]

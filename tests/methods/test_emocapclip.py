@@ -25,6 +25,7 @@ from mien.losses import (
     soft_positives,
 )
 from mien.methods import EmoCapClip, EmoCapClipConfig
+from mien.methods.emocapclip import LENGTH_GROUPS
 from mien.methods.emotionclip import subject_coverage
 from mien.models.video_clip import MAX_LOGIT_SCALE
 from mien.train.gradient_cache import cached_backward, clips_of
@@ -185,6 +186,23 @@ def test_texts_are_read_to_the_end_of_the_longest_of_like_length(monkeypatch: py
     found = method.embeddings(replace(batch, token_ids=short))["global"]
     assert seen == [(2, 2), (2, 2), (2, 6), (2, 6)]
     torch.testing.assert_close(found, each)
+
+
+@pytest.mark.parametrize("size", [3, 5, 6, 9])
+def test_texts_are_read_in_as_many_groups_however_few_they_are(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sharded processes gather weights at each reading, so all must read as often."""
+    method, batch = build(captioned_config(summary_weight=0, local_weight=0)), captioned_batch(size)
+    each = F.normalize(method.embed_text(batch.token_ids), dim=-1)
+    encode_text, lengths = method.model.encode_text, list[int]()
+
+    def counted(token_ids: Tensor) -> Tensor:
+        lengths.append(len(token_ids))
+        return encode_text(token_ids)
+
+    monkeypatch.setattr(method.model, "encode_text", counted)
+    torch.testing.assert_close(method.embeddings(batch)["global"], each)
+    assert len(lengths) == LENGTH_GROUPS
+    assert min(lengths) > 0
 
 
 def test_naming_is_the_cross_entropy_of_votes_and_emotions_names() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from mien.losses.distillation import patches_of, reconstruction_losses
 from mien.models.mae import DecoderConfig, MaskedDecoder, encode_seen, masked_of, num_seen
 from mien.models.transformer import Transformer
+from mien.models.video_clip import VideoClipConfig
 from mien.models.vit import VisionConfig, VisionTransformer, sincos_positions
 
 CONFIG = VisionConfig(image_size=32, patch_size=8, width=24, layers=2, heads=3, mlp_width=48, layout="mae")
@@ -122,8 +123,10 @@ def test_ratio_says_how_many_patches_are_seen(ratio: float, seen: int) -> None:
 
 
 def test_embeddings_are_as_wide_as_the_tower() -> None:
-    with pytest.raises(ValueError, match=r"embed_dim 8 must be vision\.width 24"):
-        VisionTransformer(CONFIG, embed_dim=8)
+    vision = CONFIG.model_dump()
+    for changes in ({"embed_dim": 8, "subject": "vanilla"}, {"embed_dim": 24, "subject": "sap"}):
+        with pytest.raises(ValueError, match=r"vision\.layout mae wants embed_dim 24, its width, and subject vanilla"):
+            VideoClipConfig.model_validate({"vision": vision} | changes)
     with pytest.raises(ValueError, match="width 6 is not a multiple of 4"):
         VisionConfig(width=6, heads=1, layout="mae")
 

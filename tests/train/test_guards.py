@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def trainer(run: Path, method: EmotionClip | None = None, **settings: Any) -> Tr
     )
 
 
-def batches(*, spoilt_step: int | None = None) -> Iterator[ClipBatch]:
+def batches(*, spoilt_step: int | None = None) -> Generator[ClipBatch, None, None]:
     """This process's parts of batches of eight; the clips of `spoilt_step` (from 1) have sentiments that are nan."""
     own = distributed.own_rows(8 // distributed.world_size())
     for step in itertools.count(1):
@@ -263,3 +263,29 @@ def test_second_ctrl_c_stops_at_once_where_there_is_one_process(monkeypatch: pyt
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         assert stop_requested()
+
+
+@pytest.mark.slow
+def test_process_whose_step_fails_ends_though_its_loader_has_workers(tmp_path: Path) -> None:
+    """Workers leave SIGTERM to the trainer, so it must end them itself: an interpreter waits for its children."""
+    script = tmp_path / "failing.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tiny_run import config\n"
+        "from tiny_store import write_store\n"
+        "from mien.train.run import train\n"
+        "def fail(step, row):\n"
+        "    raise RuntimeError('out of memory')\n"
+        "if __name__ == '__main__':\n"
+        "    folder = Path(sys.argv[1])\n"
+        "    store = write_store(folder / 'store', num_videos=6).path\n"
+        "    settings = config(store, train={'workers': 1})\n"
+        "    train(settings, folder / 'run', on_step=fail)\n"
+    )
+    env = dict(os.environ) | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, script, tmp_path], env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert "out of memory" in done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def fit(run: Path, method_config: EmotionClipConfig = CONFIG, *, parts: int = 1,
     return read_metrics(run / "metrics.jsonl")
 
 
-def batches(size: int) -> Iterator[ClipBatch]:
+def batches(size: int) -> Generator[ClipBatch, None, None]:
     """This process's parts of random batches."""
     own = distributed.own_rows(size // distributed.world_size())
     return (part_of(random_batch(size, seed=seed), own) for seed in itertools.count())

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_captions import write_tiny_captions
 from tiny_run import assert_same_weights, config, losses
 from tiny_store import write_store
 from tiny_views import ENCODER, teacher
 
 from mien.config import validate
+from mien.data.store import Store
 from mien.hub import ModelFolder, save_model
 from mien.inference import Mien
 from mien.train.metrics import read_metrics
-from mien.train.run import RunConfig, train
+from mien.train.run import RunConfig, RunSummary, train
 from mien.types import MienError
 
 
@@ -32,9 +34,11 @@ def store(tmp_path: Path) -> Path:
     return write_store(tmp_path / "store", num_videos=6).path
 
 
-def of_views(store: Path, *, method: dict[str, Any] | None = None, **settings: Any) -> RunConfig:
+def of_views(
+    store: Path, *, method: dict[str, Any] | None = None, data: dict[str, Any] | None = None, **settings: Any
+) -> RunConfig:
     described = config(store, **settings).model_dump()
-    data = described["data"] | {"views": {}, "clip": {"num_frames": 1}}
+    data = described["data"] | {"views": {}, "clip": {"num_frames": 1}} | (data or {})
     own = {
         "kind": "uniemox",
         "model": ENCODER,
@@ -73,14 +77,53 @@ def test_resumed_run_ends_bitwise_where_the_whole_one_does(store: Path, tmp_path
 def test_masked_autoencoding_alone_needs_no_teacher(store: Path, tmp_path: Path) -> None:
     alone = {"teacher": None, "profile_weight": 0, "image_weight": 0}
     train(of_views(store, method=alone), tmp_path / "run")
-    rows = read_metrics(tmp_path / "run")
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert rows
     assert all("loss_profile" not in row for row in rows)
 
 
-@pytest.mark.parametrize(
-    ("data", "message"), [({"views": None}, "looks at scene and person"), ({"views": {"grow": -1}}, "grow")]
-)
-def test_settings_that_do_not_fit_are_named(store: Path, data: dict[str, Any], message: str) -> None:
-    described = of_views(store).model_dump()
+@pytest.mark.parametrize(("views", "message"), [(None, "looks at scene and person"), ({"grow": -1}, "grow")])
+def test_settings_that_do_not_fit_are_named(store: Path, views: dict[str, Any] | None, message: str) -> None:
     with pytest.raises(MienError, match=message):
-        validate(RunConfig, described | {"data": described["data"] | data}, source="the test")
+        of_views(store, data={"views": views})
+
+
+def test_captioned_pictures_are_learnt_from_without_being_said(store: Path, tmp_path: Path) -> None:
+    """Pictures have no sentences, so that their store's index is empty."""
+    write_tiny_captions(tmp_path / "captions.jsonl", images=["train/0", "train/1", "train/2", "train/3", "test/0"])
+    seen = list[RunSummary]()
+    captioned = of_views(store, data={"captions": {"file": str(tmp_path / "captions.jsonl")}})
+    train(captioned, tmp_path / "run", on_start=seen.append)
+    assert seen[0].num_clips == 4
+
+
+def test_pictures_of_which_nothing_is_said_have_no_texts_to_compare(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "clips", lambda self: [])  # as of a store of pictures
+    with pytest.raises(MienError, match=r"nothing is said in .*data\.captions\.file, or set method\.profile_weight=0"):
+        train(of_views(store), tmp_path / "refused")
+    seen = list[RunSummary]()
+    train(of_views(store, method={"profile_weight": 0}), tmp_path / "run", on_start=seen.append)
+    assert seen[0].num_clips >= 4  # whole
+
+
+def test_held_out_losses_are_told_while_it_trains(store: Path, tmp_path: Path) -> None:
+    train(of_views(store, evaluate_every=3), tmp_path / "run")
+    rows = [row for row in read_metrics(tmp_path / "run" / "metrics.jsonl") if "eval/loss" in row]
+    assert len(rows) == 2
+    parts = ("eval/loss_profile", "eval/loss_image", "eval/loss_reconstruction")
+    assert rows[0]["eval/loss"] == pytest.approx(sum(rows[0][part] for part in parts), rel=1e-4)
+
+
+@pytest.mark.parametrize("augment", [{"distort": {"rotation": 5}}, {"crop": 0.5}])
+def test_settings_that_views_have_no_use_for_are_refused(store: Path, augment: dict[str, Any]) -> None:
+    with pytest.raises(MienError, match=r"data\.views says how pictures are cut"):
+        of_views(store, data={"augment": augment})
+
+
+def test_teacher_that_reads_no_texts_is_refused_by_name(store: Path, tmp_path: Path) -> None:
+    alone = {"teacher": None, "profile_weight": 0, "image_weight": 0}
+    encoder = train(of_views(store, method=alone), tmp_path / "encoder")
+    with pytest.raises(MienError, match=r"the teacher .*model reads no texts; set method\.profile_weight=0"):
+        train(of_views(store, method={"teacher": str(encoder)}), tmp_path / "run")
