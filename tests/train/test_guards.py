@@ -280,7 +280,7 @@ def test_process_whose_step_fails_ends_though_its_loader_has_workers(tmp_path: P
         "if __name__ == '__main__':\n"
         "    folder = Path(sys.argv[1])\n"
         "    store = write_store(folder / 'store', num_videos=6).path\n"
-        "    settings = config(store, train={'workers': 1})\n"
+        "    settings = config(store, workers=1)\n"
         "    train(settings, folder / 'run', on_step=fail)\n"
     )
     env = dict(os.environ) | {"PYTHONPATH": str(Path(__file__).parents[1])}
