@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from random import Random
 
 from mien.captions.lexicon import FACE_EMOTIONS, lexicon
@@ -18,7 +18,8 @@ FACE_TEMPLATES = (
 """Prompts that a label is put into for faces; the scores of all are averaged. A result depends on them: state them."""
 
 
-def name_emotions(emotions: Sequence[str], *, seed: int, variant: int) -> tuple[str, ...]:
+@lru_cache(maxsize=64)  # an epoch has a few, which every sample asks for
+def name_emotions(emotions: tuple[str, ...], *, seed: int, variant: int) -> tuple[str, ...]:
     """Each emotion in one of FACE_TEMPLATES, the same for all: by its own name, or as often by another noun for it."""
     rng = Random(f"naming/{seed}/{variant}")  # text seeds are hashed alike everywhere
     template = rng.choice(FACE_TEMPLATES)

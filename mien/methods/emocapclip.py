@@ -29,15 +29,13 @@ from mien.media.transforms import Preprocess
 from mien.methods.base import Embeddings, Method
 from mien.methods.batch_logs import alignment, batch_accuracy, uniformity
 from mien.methods.emotionclip import passes, subject_coverage
-from mien.methods.flops import pooling_forward_flops, text_forward_flops, video_forward_flops
+from mien.methods.flops import pooling_forward_flops, video_forward_flops
 from mien.methods.running_mean import RunningMean
+from mien.methods.texts import read_flops, read_texts
 from mien.models.region_pooling import RegionPooling
 from mien.models.video_clip import MAX_LOGIT_SCALE, VideoClip, VideoClipConfig
 from mien.text import Tokenizer
 from mien.types import CaptionBatch, ClipBatch, MienError, StepOutput
-
-LENGTH_GROUPS = 4
-"""Texts are read in so many groups of like length, none padded beyond its longest."""
 
 
 class MiningConfig(Config):
@@ -132,7 +130,9 @@ class EmoCapClip(Method):
     def embeddings(self, batch: ClipBatch) -> Embeddings:
         assert isinstance(batch, CaptionBatch)
         image, patches = self._look(batch)
-        found = {"image": F.normalize(image.float(), dim=-1), "votes": batch.votes} | self._read(self._texts(batch))
+        found = {"image": F.normalize(image.float(), dim=-1), "votes": batch.votes} | read_texts(
+            self.model, self._texts(batch)
+        )
         if self.pooling is not None and patches is not None:
             sentences = rearrange(found["sentences"], "(b s) e -> b s e", b=len(batch.ids))
             found |= {
@@ -177,9 +177,9 @@ class EmoCapClip(Method):
         regions = self.pooling is not None
         video = video_forward_flops(config, num_frames=num_frames, regions=regions)
         total = len(batch.ids) * video * passes(self.model.vision, self.model.temporal)
-        total += self._read_flops(self._texts(batch))
+        total += read_flops(self.model, self._texts(batch))
         if self.config.naming_weight:
-            total += self._read_flops({"names": _names(batch)})
+            total += read_flops(self.model, {"names": _names(batch)})
         if self.pooling is not None:
             patches, sentences = num_frames * config.vision.grid**2, batch.local_ids.shape[1]
             pooled = pooling_forward_flops(width=config.embed_dim, patches=patches, sentences=sentences)
@@ -211,37 +211,6 @@ class EmoCapClip(Method):
             texts["sentences"] = rearrange(batch.local_ids, "b s l -> (b s) l")
         return texts
 
-    def _read(self, texts: dict[str, Int64[Tensor, "_ l"]]) -> Embeddings:
-        """Normalised embeddings of texts; each is computed once, however often it is in the batch."""
-        distinct, place = _distinct(texts)
-        groups = self._by_length(distinct)
-        parts = [self.model.encode_text(distinct[rows, :length]) for rows, length in groups]
-        order = torch.cat([rows for rows, _ in groups])
-        back = torch.empty(len(distinct), dtype=order.dtype, device=order.device)
-        back[order] = torch.arange(len(order), device=order.device)
-        embedded = F.normalize(torch.cat(parts).float(), dim=-1)[back]
-        rows = torch.split(embedded[place], [len(token_ids) for token_ids in texts.values()])
-        return dict(zip(texts, rows, strict=True))
-
-    def _by_length(self, token_ids: Int64[Tensor, "n l"]) -> list[tuple[Int64[Tensor, "_"], int]]:
-        """The rows in groups of like length, and how many tokens of each group need be read: half are padding else.
-
-        Always LENGTH_GROUPS of them, some rows twice where there are too few: sharded processes read in step.
-        """
-        lengths = self.model.reader.ends(token_ids) + 1
-        order = lengths.argsort()
-        if len(order) < LENGTH_GROUPS:
-            order = order.repeat(LENGTH_GROUPS)[:LENGTH_GROUPS].sort().values
-            order = order[lengths[order].argsort()]
-        groups = order.tensor_split(LENGTH_GROUPS)
-        longest = lengths[torch.stack([rows[-1] for rows in groups])].tolist()
-        return list(zip(groups, longest, strict=True))
-
-    def _read_flops(self, texts: dict[str, Int64[Tensor, "_ l"]]) -> float:
-        groups = self._by_length(_distinct(texts)[0])
-        forward = sum(len(rows) * text_forward_flops(self.config.model, length=length) for rows, length in groups)
-        return forward * passes(self.model.reader)
-
     def _naming_losses(self, image: Float[Tensor, "b e"], batch: CaptionBatch) -> Float[Tensor, "b"]:
         """Cross-entropy of each picture's votes and its softmax over the emotions' names; 0 where nobody voted.
 
@@ -250,7 +219,7 @@ class EmoCapClip(Method):
         """
         if not batch.naming_ids.shape[1]:
             raise MienError("method.naming_weight is above 0, but no caption of the batch tells votes; set it to 0")
-        names = rearrange(self._read({"names": _names(batch)})["names"], "(b c) e -> b c e", b=len(image))
+        names = rearrange(read_texts(self.model, {"names": _names(batch)})["names"], "(b c) e -> b c e", b=len(image))
         cosines = (image[:, None] * names).sum(dim=-1)
         log_shares = F.log_softmax(self.model.logit_scale.exp() * cosines, dim=-1)
         return -(batch.votes * log_shares).sum(dim=-1)
@@ -297,9 +266,3 @@ class EmoCapClip(Method):
 
 def _names(batch: CaptionBatch) -> Int64[Tensor, "_ l"]:
     return rearrange(batch.naming_ids, "b c m -> (b c) m")
-
-
-def _distinct(texts: dict[str, Int64[Tensor, "_ l"]]) -> tuple[Int64[Tensor, "n l"], Int64[Tensor, "m"]]:
-    """The different rows, and for each of all rows which it is."""
-    rows, place = torch.unique(torch.cat(list(texts.values())), dim=0, return_inverse=True)
-    return rows, place

@@ -25,8 +25,8 @@ from mien.losses import (
     soft_positives,
 )
 from mien.methods import EmoCapClip, EmoCapClipConfig
-from mien.methods.emocapclip import LENGTH_GROUPS
 from mien.methods.emotionclip import subject_coverage
+from mien.methods.texts import LENGTH_GROUPS
 from mien.models.video_clip import MAX_LOGIT_SCALE
 from mien.train.gradient_cache import cached_backward, clips_of
 from mien.types import CaptionBatch, MienError
