@@ -130,9 +130,8 @@ class EmoCapClip(Method):
     def embeddings(self, batch: ClipBatch) -> Embeddings:
         assert isinstance(batch, CaptionBatch)
         image, patches = self._look(batch)
-        found = {"image": F.normalize(image.float(), dim=-1), "votes": batch.votes} | read_texts(
-            self.model, self._texts(batch)
-        )
+        found = {"image": F.normalize(image.float(), dim=-1), "votes": batch.votes}
+        found |= read_texts(self.model, self._texts(batch))
         if self.pooling is not None and patches is not None:
             sentences = rearrange(found["sentences"], "(b s) e -> b s e", b=len(batch.ids))
             found |= {

@@ -14,7 +14,7 @@ from mien.methods.flops import text_forward_flops
 from mien.models.video_clip import VideoClip
 
 LENGTH_GROUPS = 4
-"""Texts are read in so many groups of like length, none padded beyond its longest: half of the tokens are padding else."""
+"""Texts are read in so many groups of like length, none padded beyond its longest: else half is padding."""
 
 Texts = Mapping[str, Int64[Tensor, "_ l"]]
 """Token ids by what they are to the method; all padded alike."""
