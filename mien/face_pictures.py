@@ -24,6 +24,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8F6B00", "#56B4E9", "#6
 """One a word, by turns: Okabe and Ito's set, told apart by colour-blind readers too, dark enough for white text."""
 TOLD = 2
 """Words told of each face, the most probable first."""
+LEAST = 0.05
+"""Less probable words are told only if they come first."""
 WIDTH_IN = 12.0
 APART_S = 0.75
 """A face that was seen sooner before or after a picture is drawn in it, where it was."""
@@ -89,8 +91,8 @@ def _draw(axes: Axes, moment: FaceMoment, *, words: Sequence[str], size: float) 
     colour = COLOURS[words.index(ranked[0]) % len(COLOURS)]
     x0, y0, x1, y1 = moment.xyxy
     axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=2))
-    told = "\n".join(f"{word} {100 * moment.scores[word]:.0f} %" for word in ranked)
+    told = [f"{w} {100 * moment.scores[w]:.0f} %" for w in ranked if w == ranked[0] or moment.scores[w] >= LEAST]
     axes.text(
-        x0, y1, told, color="white", fontsize=size, verticalalignment="top", clip_on=True,
+        x0, y1, "\n".join(told), color="white", fontsize=size, verticalalignment="bottom", clip_on=True,
         bbox={"facecolor": colour, "edgecolor": colour, "pad": 1.5},
     )  # fmt: skip

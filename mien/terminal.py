@@ -220,7 +220,7 @@ def show_moments(moments: Sequence[Any], words: Sequence[str], *, as_json: bool)
 
 
 def show_faces(moments: Sequence[Any], words: Sequence[str], *, as_json: bool) -> None:
-    """A row a face and stretch: when, who, where, and how probable each word is; the most probable in bold."""
+    """A row a face and stretch, from left to right: when, who, and how probable each word is, the likeliest in bold."""
     if as_json:
         kept = ("video", "person", "start_s", "end_s", "xyxy", "num_faces", "scores")
         print_json([{name: getattr(m, name) for name in kept} for m in moments])
@@ -228,14 +228,13 @@ def show_faces(moments: Sequence[Any], words: Sequence[str], *, as_json: bool) -
     if not moments:
         say("No face was found.")
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("from", "to", "who", "where"):
-        table.add_column(column)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("seconds", "who"):
+        table.add_column(column, no_wrap=True)
     for word in words:
         table.add_column(escape(word), justify="right")
     for m in moments:
-        where = ", ".join(f"{side:.0f}" for side in m.xyxy)
-        table.add_row(_clock(m.start_s), _clock(m.end_s), str(m.person), where, *_shares(m.scores))
+        table.add_row(f"{m.start_s:.1f}–{m.end_s:.1f}", str(m.person), *_shares(m.scores))
     output.print(table)
     say("Apparent emotion, as the model sees it; not what the person feels.", style="dim")
 

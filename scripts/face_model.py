@@ -80,7 +80,7 @@ def read_faces(root: Path, split: str) -> Faces:
 def ship(folder: Path, val: Faces) -> None:
     """Writes the model to FACE, its temperature such that the probabilities of `val` are likeliest."""
     model = Mien.from_pretrained(folder, device="cpu")
-    trained = float(model.model.logit_scale.exp())
+    trained = float(model.model.logit_scale.detach().exp())
     cosines = torch.from_numpy(np.log(probabilities(model, val.pictures, scale=1.0).astype(np.float64)))
 
     def unlikeliness(scale: float) -> float:
@@ -89,7 +89,7 @@ def ship(folder: Path, val: Faces) -> None:
     factor = float(minimize_scalar(unlikeliness, bounds=(0.2 * trained, 5.0 * trained), method="bounded").x) / trained
     with torch.no_grad():
         model.model.logit_scale.add_(math.log(factor))
-    print(json.dumps({"logit_scale": float(model.model.logit_scale.exp()), "of that trained": factor}))
+    print(json.dumps({"logit_scale": float(model.model.logit_scale.detach().exp()), "of that trained": factor}))
     (FACE / "metrics.json").unlink(missing_ok=True)  # no file of a model folder, and only such are replaced
     model.save_pretrained(FACE, half=True)
 
