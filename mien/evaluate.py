@@ -83,6 +83,7 @@ def evaluate_model(
         make_loader=lambda clips: loaded.loader(opened, clips, midpoints=_midpoints(chosen, clips)),
         model_id=model,
         weights_hash=weights,
+        trained_on=loaded.config.trained_on,
         protocol=chosen,
         split=split,
         text=TextTower(encode=loaded.encode_text, logit_scale=loaded.model.logit_scale.exp().item()),

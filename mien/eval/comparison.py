@@ -218,12 +218,24 @@ def _marked(row: Row, published: Sequence[Row]) -> Row:
     return Row(kind=row.kind, name=row.name, split=row.split, cells=cells)
 
 
+def _seen_before(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
+    """The models that were trained on the set by whose prompts alone they are scored."""
+    return [
+        f"{name} was trained on this set ({result.trained_on}): its labels' names are not new to it, as they are to "
+        "models that are scored zero-shot in the strict sense"
+        for name, result in runs
+        if result.benchmark in BENCHMARKS
+        and load_benchmark(result.benchmark).title in result.trained_on
+        and any(task.probe.get("kind") == "zeroshot" for task in result.tasks)
+    ]
+
+
 def _choices(runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
     return [f"{name}, {choice}" for name, result in runs for choice in choices(result)]
 
 
 def _legend(ours: Sequence[Row], runs: Sequence[tuple[str, EvalResult]]) -> list[str]:
-    legend = [*uncertainty_notes(runs)]
+    legend = [*uncertainty_notes(runs), *_seen_before(runs)]
     if any(cell.is_apart for row in ours for cell in row.cells.values()):
         legend.append("* the best published figure lies outside this interval; its own uncertainty is not known")
     return legend

@@ -163,6 +163,8 @@ class EvalResult(Config):
     protocol: dict[str, Any]
     model_id: str
     weights_hash: str
+    trained_on: str = ""
+    """What the model's folder says of its training; nothing in results from before it was told."""
     seed: int | None
     tasks: tuple[TaskResult, ...]
     combined: tuple[CombinedResult, ...] = ()

@@ -41,6 +41,7 @@ def evaluate(
     make_loader: MakeLoader,
     model_id: str,
     weights_hash: str,
+    trained_on: str = "",
     protocol: str | Protocol = "paper",
     split: str | None = None,
     seed: int | None = None,
@@ -65,7 +66,13 @@ def evaluate(
     scored = benchmark.protocol(protocol) if isinstance(protocol, str) else protocol
     if scored.folds > 1:
         settings = {"root": root, "store": store, "embed": embed, "make_loader": make_loader, "model_id": model_id}
-        settings |= {"weights_hash": weights_hash, "seed": seed, "text": text, "reading": reading}
+        settings |= {
+            "weights_hash": weights_hash,
+            "trained_on": trained_on,
+            "seed": seed,
+            "text": text,
+            "reading": reading,
+        }
         return _evaluate_folds(benchmark, scored, split=split, out=out, heads=heads, cache=cache, **settings)
     split = split or scored.report[0]
     if split not in benchmark.splits:
@@ -102,6 +109,7 @@ def evaluate(
         protocol=scored.model_dump(mode="json"),
         model_id=model_id,
         weights_hash=weights_hash,
+        trained_on=trained_on,
         seed=seed,
         tasks=tuple(results),
         combined=tuple(combine(score, results) for score in scored.combined),

@@ -158,3 +158,19 @@ def test_splits_that_were_not_scored_are_told_but_none_after_a_mean_over_folds()
     assert result().model_copy(update={"protocol": protocol}).other_splits == ("val",)
     folds = {"protocol": protocol | {"report": ["test1"], "folds": 5}, "split": "mean of test1, test2"}
     assert result().model_copy(update=folds).other_splits == ()
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "kind", "is_told"),
+    [
+        ("FER+ training split", "zeroshot", True),
+        ("FER+ training split", "multinomial", False),
+        ("films", "zeroshot", False),
+    ],
+)
+def test_prompts_of_a_set_that_was_trained_on_are_told_to_be_no_zero_shot(trained_on, kind, is_told):
+    own = result()
+    task = own.tasks[0].model_copy(update={"probe": {"kind": kind}})
+    seen = own.model_copy(update={"benchmark": "ferplus", "trained_on": trained_on, "tasks": (task,)})
+    (table,) = compare([("mine", seen)], published=[])
+    assert any("mine was trained on this set (FER+ training split)" in note for note in table.notes) == is_told
