@@ -120,6 +120,7 @@ def _gallery(content: ReportContent) -> str:
 _CHARTS = (
     ("Loss", {"loss": "training", "eval/loss": "held out"}),
     ("Recall of a clip's own sentence, held out", {"eval/recall@1": "at 1", "eval/recall@10": "at 10"}),
+    ("Emotions by prompts, held out", {"eval/zeroshot_accuracy": "accuracy", "eval/zeroshot_uar": "UAR"}),
     ("Learning rate", {"lr": ""}),
     ("Multiplier of the cosines", {"logit_scale": ""}),
     ("Clips a second", {"clips_per_s": ""}),
