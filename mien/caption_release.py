@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mien.captions.attributes import OF_SCENES, write_attribute_caption
 from mien.captions.captioner import Captioner
 from mien.captions.lexicon import FACE_EMOTIONS
 from mien.captions.record import CaptionRecord, read_captions, write_captions
@@ -49,6 +50,29 @@ def derive_captions(
         raise MienError(
             f"{benchmark.name} has no sample of {', '.join(FACE_EMOTIONS)}; take a benchmark of faces, or --captioner"
         )
+    return captions, skipped
+
+
+def has_attributes(release: Release) -> bool:
+    """Whether its captions are to be made of attributes of scenes rather than of votes for faces."""
+    return any(name in sample.attributes for sample in release.samples for name in OF_SCENES)
+
+
+def derive_attribute_captions(
+    benchmark: Benchmark, release: Release, *, label_in_text: bool = False
+) -> tuple[list[CaptionRecord], list[Skipped]]:
+    """A caption of each sample that has attributes. label_in_text: let it end with the emotion, as the released code
+    does; whoever pre-trains on it has seen the labels."""
+    skipped, captions = list(release.skipped), list[CaptionRecord]()
+    for sample in release.samples:
+        label = benchmark.classes.category[sample.labels.category or 0] if label_in_text else None
+        caption = write_attribute_caption(
+            sample.attributes, image=sample.video, source=f"labels:{benchmark.name}", label=label
+        )
+        if caption is None:
+            skipped.append(Skipped(what=sample.id, reason="it has no attributes"))
+        else:
+            captions.append(caption)
     return captions, skipped
 
 

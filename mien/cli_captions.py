@@ -36,14 +36,17 @@ def write(
     split: Annotated[str | None, typer.Option(help="Which of its splits; the first by default.")] = None,
     seed: Annotated[int, typer.Option(help="Of the wording: equal seeds give equal captions.")] = 0,
     variants: Annotated[int, typer.Option(min=1, help="Captions an image, each worded anew.")] = 1,
+    label_in_text: Annotated[
+        bool, typer.Option("--label-in-text", help="Of scenes: end with the emotion, which pre-training then sees.")
+    ] = False,
     captioner: Annotated[
         Path | None, typer.Option(help="Folder of a vision-language model that looks at the pictures (extra hf).")
     ] = None,
 ) -> None:
     """Write captions of a benchmark's faces from its votes or labels; or have a model of your own look at them.
 
-    From labels, nobody looks at a picture: each record says so. With --captioner, the same command goes on where it
-    was stopped, and --seed and --variants have no use.
+    Of scenes with attributes (EmoSet) it is sentences of these. From labels, nobody looks at a picture: each record
+    says so. With --captioner, the same command goes on where it was stopped, and --seed and --variants have no use.
 
     Example: `mien captions write ferplus --root /data/ferplus --split train --out captions.jsonl`
     """
@@ -54,9 +57,12 @@ def write(
         loaded = load_benchmark(benchmark)
         release = loaded.read(root, split or loaded.splits[0])
         if captioner is None:
-            from mien.caption_release import derive_captions
+            from mien.caption_release import derive_attribute_captions, derive_captions, has_attributes
 
-            records, skipped = derive_captions(loaded, release, seed=seed, variants=variants)
+            if has_attributes(release):
+                records, skipped = derive_attribute_captions(loaded, release, label_in_text=label_in_text)
+            else:
+                records, skipped = derive_captions(loaded, release, seed=seed, variants=variants)
             write_captions(out, records)
         else:
             records, skipped = _caption_by_model(loaded, release, root=root, folder=captioner, out=out)
