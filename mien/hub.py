@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def save_model(
             tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
         (partial / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        shutil.copymode(partial / CONFIG, partial / WEIGHTS)  # safetensors writes for its owner's eyes only
         if tokenizer is not None:
             tokenizer.save(partial / TOKENIZER)
         (partial / CARD).write_text(model_card(config, notes=notes), encoding="utf-8")

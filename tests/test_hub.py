@@ -150,3 +150,9 @@ def test_shipped_model_is_found_by_its_name_wherever_one_is(tmp_path: Path, monk
     (tmp_path / "face").mkdir()
     assert resolve("face") == ASSETS / "face"
     assert resolve("./face").resolve() == tmp_path / "face"
+
+
+def test_weights_can_be_read_by_whoever_may_read_the_folder(model: VideoClip, tmp_path: Path) -> None:
+    save(tmp_path / "model", model)
+    modes = {(tmp_path / "model" / name).stat().st_mode for name in ("config.json", "model.safetensors")}
+    assert len(modes) == 1
