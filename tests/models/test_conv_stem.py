@@ -109,3 +109,16 @@ def test_stem_costs_what_torch_counts(image_size: int) -> None:
     with FlopCounterMode(display=False) as counter:
         ConvStem(CONFIG, width=20)(torch.randn(2, 3, image_size, image_size))
     assert 2 * stem_forward_flops(CONFIG, image_size=image_size, width=20) == counter.get_total_flops()
+
+
+def test_no_convolution_of_one_pixel_has_a_stride() -> None:
+    """torch's backward pass of such a one writes outside its memory (docs/decisions.md)."""
+    convolutions = [module for module in ConvStem(CONFIG, width=20).modules() if isinstance(module, torch.nn.Conv2d)]
+    assert {conv.stride for conv in convolutions if conv.kernel_size == (1, 1)} == {(1, 1)}
+    block, x = ResidualBlock(8, 12, stride=2), torch.randn(2, 8, 6, 6)
+    torch.nn.init.zeros_(block.strength)
+    weight = block.shortcut.weight.detach()
+    flat = weight - weight.mean(dim=(1, 2, 3), keepdim=True)
+    flat = RELU_GAIN * flat / flat.flatten(1).std(dim=1)[:, None, None, None] / 8**0.5
+    expected = torch.nn.functional.conv2d(x.relu(), flat, block.shortcut.bias, stride=2)
+    torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-4)
