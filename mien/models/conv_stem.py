@@ -23,8 +23,8 @@ from mien.config import Config
 RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))
 """A rectified normal variable times this has variance 1."""
 START = 0.5
-"""How much a block adds to its shortcut at first: 0 is slow to leave (after 160 steps of configs/face.yaml the naming loss
-was 1.64, from here 1.40), at 1 each doubles the variance."""
+"""How much a block adds to its shortcut at first: 0 is slow to leave (after 160 steps of configs/face.yaml the naming
+loss was 1.64, from here 1.40), at 1 each block doubles the variance."""
 VARIANCE_FLOOR = 1e-6
 """Added to the variance of a channel's weights: equal ones give zeros, not NaN; others hardly notice."""
 
