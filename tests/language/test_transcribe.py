@@ -22,6 +22,8 @@ from mien.language.transcribe import SpeechRecogniser, _captions, transcribe
 from mien.media.sound import SAMPLE_RATE, sound_pieces
 from mien.types import UNKNOWN, Caption, MienError
 
+pytestmark = pytest.mark.slow
+
 ctranslate2 = pytest.importorskip("ctranslate2", reason="needs the extra asr")
 feature_extractor = pytest.importorskip("faster_whisper.feature_extractor")
 tokenizers = pytest.importorskip("tokenizers")

@@ -25,6 +25,8 @@ from mien.train.run import RunConfig, RunSummary, train
 from mien.train.validation import validation_scores
 from mien.types import MienError
 
+pytestmark = pytest.mark.slow
+
 METHOD: dict[str, Any] = {
     "kind": "emocapclip",
     "grayscale": True,

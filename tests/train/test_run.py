@@ -20,6 +20,8 @@ from mien.train.run import RunConfig, train
 from mien.train.trainer import Interrupted
 from mien.types import MienError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:

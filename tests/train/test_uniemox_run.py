@@ -20,6 +20,8 @@ from mien.train.metrics import read_metrics
 from mien.train.run import RunConfig, RunSummary, train
 from mien.types import MienError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
