@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from gradients import assert_same_gradients, gradients
 from processes import start_joined
 from tiny import VOCABULARY
 from tiny_captions import WITHOUT_SENTENCES, captioned_batch, captioned_config
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -287,17 +288,6 @@ def test_what_is_evaluated_is_the_mean() -> None:
 # ── gradients in parts ───────────────────────────────────────────────────────────────────────────
 
 MINED = {"space": "both", "theta_text": 30.0, "theta_image": 30.0, "warmup_steps": 0}
-
-
-def gradients(method: nn.Module) -> dict[str, Tensor]:
-    return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
-
-
-def assert_same_gradients(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    assert found.keys() == expected.keys()
-    for name, gradient in expected.items():
-        size = float(gradient.abs().max())
-        torch.testing.assert_close(found[name], gradient, atol=1e-4 * size + 1e-7, rtol=0, msg=name)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from gradients import assert_same_gradients, gradients
 from processes import start_joined
 from pydantic import ValidationError
 from tiny_views import build, teacher, views_batch, views_config
@@ -151,17 +152,6 @@ def test_fusions_are_their_formulas() -> None:
 
 
 # ── gradients in parts ───────────────────────────────────────────────────────────────────────────
-
-
-def gradients(method: nn.Module) -> dict[str, Tensor]:
-    return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
-
-
-def assert_same_gradients(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    assert found.keys() == expected.keys()
-    for name, gradient in expected.items():
-        size = float(gradient.abs().max())
-        torch.testing.assert_close(found[name], gradient, atol=1e-4 * size + 1e-7, rtol=0, msg=name)
 
 
 @pytest.mark.parametrize("micro_batch", [1, 4])
