@@ -213,10 +213,9 @@ class _Sound:
         if self._is_copied:
             if packet.dts is None or packet.pts is None:
                 return
-            packet.pts, packet.dts = packet.pts - origin, packet.dts - origin
-            if packet.pts >= 0:
-                packet.stream = self._stream
-                self._container.mux(packet)
+            packet.pts, packet.dts = packet.pts - origin, packet.dts - origin  # what primes the decoder is before 0
+            packet.stream = self._stream
+            self._container.mux(packet)
             return
         with suppress(av.error.FFmpegError):
             for frame in packet.decode():
