@@ -19,7 +19,7 @@ from mien.analyze.boxes_over_time import BoxesOverTime
 from mien.analyze.drawing import Drawn, Label, colour_of, draw_persons
 from mien.analyze.scene import Scene
 from mien.analyze.timeline import UNCERTAIN, Timeline
-from mien.media.video import IMAGE_SUFFIXES, read_frames
+from mien.media.video import IMAGE_SUFFIXES, QUICK_SCALING, read_frames
 from mien.types import MienError
 from mien.whole_file import whole_file
 
@@ -99,7 +99,7 @@ def _annotate_video(
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         container.metadata[MARK] = mark
-        pictures = read_frames(path, fps=None, short_side=SHORT_SIDE)
+        pictures = read_frames(path, fps=None, short_side=SHORT_SIDE, scaling=QUICK_SCALING)
         first = next(pictures)
         stream, sound = _add_video(container, first.rgb, fps=scene.video.fps), _Sound(source, container)
         for picture in itertools.chain([first], pictures):
@@ -153,7 +153,7 @@ def _add_video(container: Any, rgb: UInt8[np.ndarray, "h w 3"], *, fps: float) -
     stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
     stream.height, stream.width = (max(2, side // 2 * 2) for side in rgb.shape[:2])  # yuv420p halves them
     stream.pix_fmt = "yuv420p"
-    stream.options = {"preset": "veryfast", "crf": "21"}
+    stream.options = {"preset": "superfast", "crf": "21"}  # veryfast: 2/3 of the size in 2.3 times the time
     stream.codec_context.time_base = Fraction(1, TICKS)
     context = stream.codec_context
     context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709.value
