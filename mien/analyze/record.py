@@ -110,6 +110,8 @@ class Analysis(Config):
     format: Literal[1] = 1
     version: str
     """mien's."""
+    fingerprint: str
+    """Of all that the analysis depends on; the same call with the same has nothing to do."""
     video: VideoFacts
     settings: AnalyzeSettings
     words: tuple[str, ...]
