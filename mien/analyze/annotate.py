@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -24,11 +23,9 @@ VIDEO_FILE, PICTURE_FILE = "annotated.mp4", "annotated.jpg"
 FILES = (VIDEO_FILE, PICTURE_FILE)
 SHORT_SIDE = 720
 """Larger videos are drawn at this size."""
-TOLD = 3
-"""Words told of each person, the likeliest first."""
-LEAST = 0.05
-"""Less probable words are told only if they come first."""
-LETTERS_PER_HEIGHT = 1 / 36
+TOLD = 2
+"""Words told of each person, the likeliest first; always as many, so that labels do not jump about."""
+LETTERS_PER_HEIGHT = 1 / 32
 LEAST_LETTERS = 11
 TICKS = 90_000
 """Of the written video's clock a second; every usual frame rate is a whole number of them a picture."""
@@ -125,6 +122,7 @@ class _Artist:
         self._boxes = BoxesOverTime(timeline, step_s=float(apart.min()) if len(apart) else 0.0, shots=scene.shots)
         self._scene = scene
         self._words = timeline.words
+        self._widest = max((f"{word} 100 %" for word in timeline.words), key=len)
         self._probabilities = np.stack([timeline.table[word].to_numpy() for word in timeline.words], axis=1)
         self._numbers = {name: timeline.table[name].to_numpy() for name in timeline.numbers}
         self._track = timeline.table["track"].to_numpy()
@@ -143,15 +141,14 @@ class _Artist:
     def _label(self, row: int) -> Label:
         probabilities = self._probabilities[row]
         likeliest = np.argsort(-probabilities, kind="stable")[:TOLD]
-        bars = [
-            (f"{self._words[i]} {100 * probabilities[i]:.0f} %", round(float(probabilities[i]), 2))
-            for rank, i in enumerate(likeliest)
-            if rank == 0 or probabilities[i] >= LEAST
-        ]
+        bars = tuple(
+            (f"{self._words[i]} {100 * probabilities[i]:.0f} %", round(float(probabilities[i]), 2)) for i in likeliest
+        )
         numbers = "".join(f"  {name} {values[row]:+.1f}" for name, values in self._numbers.items())
-        is_certain = bool(self._is_certain[row])
-        heading = f"{self._track[row]}{numbers}" + ("" if is_certain else "  uncertain")
-        return Label(heading=heading, bars=tuple(bars), is_certain=is_certain)
+        track, is_certain = int(self._track[row]), bool(self._is_certain[row])
+        who = f"{'person' if track < self._scene.num_persons else 'face'} {track}"
+        heading = f"{who}{numbers}{'' if is_certain else ': uncertain'}"
+        return Label(heading=heading, bars=bars, widest=self._widest, is_certain=is_certain)
 
 
 def _add_video(container: Any, rgb: UInt8[np.ndarray, "h w 3"], *, fps: float) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torch import Tensor
 
 from mien.analyze.record import HeadFacts
@@ -63,14 +63,6 @@ class Question:
         return Scores(
             probabilities=probabilities.astype(np.float32),
             numbers=np.concatenate([np.zeros((len(embedding), 0)), *numbers], axis=1).astype(np.float32),
-        )
-
-    def answer_all(self, embeddings: Iterable[Float32[np.ndarray, "n e"]]) -> Scores:
-        """The scores of all, which are few numbers each, where embeddings are many."""
-        parts = [self.answer(some) for some in embeddings]
-        return Scores(
-            probabilities=np.concatenate([np.zeros((0, len(self.words)), np.float32), *(p.probabilities for p in parts)]),
-            numbers=np.concatenate([np.zeros((0, len(self.numbers)), np.float32), *(p.numbers for p in parts)]),
         )
 
 

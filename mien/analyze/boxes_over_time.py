@@ -33,9 +33,7 @@ class BoxesOverTime:
         )
         source = np.array(table["source"].to_pylist()) == "person"
         order = np.arange(len(table))
-        groups = groups_of(
-            table["shot"].to_numpy(), table["track"].to_numpy(), source.astype(np.int64), order=order
-        )
+        groups = groups_of(table["shot"].to_numpy(), table["track"].to_numpy(), source.astype(np.int64), order=order)
         self._groups = sorted(groups, key=lambda rows: float(self._time_s[rows[0]]))
         self._shot = table["shot"].to_numpy()
         self._shots = shots
@@ -62,7 +60,11 @@ class BoxesOverTime:
         number = int(self._shot[rows[-1]])
         held_s = float(self._time_s[rows[-1]]) + self._step_s / 2
         is_last = number + 1 == len(self._shots)
-        return held_s + self._step_s / 2 if is_last else min(held_s, max(self._shots[number].end_s, held_s - self._step_s / 2))
+        return (
+            held_s + self._step_s / 2
+            if is_last
+            else min(held_s, max(self._shots[number].end_s, held_s - self._step_s / 2))
+        )
 
     def _box(self, rows: Int64[np.ndarray, "_"], time_s: float) -> Box | None:
         times = self._time_s[rows]

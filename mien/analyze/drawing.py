@@ -26,10 +26,14 @@ DIM = 0.55
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Label:
-    """What is written at a box: a heading, then lines of a word and its share of a bar's length."""
+    """What is written at a box: a heading, then lines of a word and its share of a bar's length.
+
+    `widest` is the longest line to be expected: labels are as wide, so that they keep their place.
+    """
 
     heading: str
     bars: tuple[tuple[str, float], ...]
+    widest: str
     is_certain: bool
 
 
@@ -75,9 +79,11 @@ def _place(
     x0, y0, x1, y1 = box
     chip_h, chip_w = chip[:2]
     places = [(x0, y0 - chip_h), (x0, y1), (x1, y0), (x0 - chip_w, y0), (x0, y1 - chip_h), (x0, y0)]
-    inside = [(x, y) for x, y in places if 0 <= y and y + chip_h <= height and x + chip_w <= width and x >= 0]
+    inside = [(x, y) for x, y in places if y >= 0 and y + chip_h <= height and x + chip_w <= width and x >= 0]
     for left, top in inside:
-        if not any(left < r and l < left + chip_w and top < b and t < top + chip_h for l, t, r, b in taken):
+        if not any(
+            left < right and x < left + chip_w and top < bottom and y < top + chip_h for x, y, right, bottom in taken
+        ):
             return left, top
     left, top = inside[0] if inside else places[0]
     return max(0, min(left, width - chip_w)), max(0, min(top, height - chip_h))
@@ -87,9 +93,9 @@ def _place(
 def _chip(label: Label, colour: tuple[int, int, int], size: int) -> UInt8[np.ndarray, "h w 3"]:
     """A label as a picture of its own: white on the person's colour, the words on near-black with bars behind them."""
     font, pad, line = _font(size), max(2, size // 4), round(size * 1.35)
-    texts = [label.heading, *(word for word, _ in label.bars)]
+    texts = [label.heading, label.widest, *(word for word, _ in label.bars)]
     wide = max(round(font.getlength(text)) for text in texts) + 4 * pad
-    image = Image.new("RGB", (wide, line * len(texts)), (24, 24, 24))
+    image = Image.new("RGB", (wide, line * (1 + len(label.bars))), (24, 24, 24))
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, wide, line - 1), fill=colour)
     draw.text((pad, line / 2), label.heading, font=font, fill="white", anchor="lm")

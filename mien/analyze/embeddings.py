@@ -1,4 +1,4 @@
-"""The table of what a model made of everyone looked at, before any words: kept, so that other words need no second look."""
+"""The table of what a model made of everyone, before any words: kept, so that other words need no second look."""
 
 from __future__ import annotations
 

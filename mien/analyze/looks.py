@@ -119,9 +119,7 @@ def square_around(xyxy: Float[np.ndarray, "4"], *, height: int, width: int) -> C
     """
     side = min(height, width)
     left, top = ((xyxy[i] + xyxy[i + 2] - side) / 2 for i in (0, 1))
-    return Crop(
-        left=float(np.clip(left, 0, width - side)), top=float(np.clip(top, 0, height - side)), side=float(side)
-    )
+    return Crop(left=float(np.clip(left, 0, width - side)), top=float(np.clip(top, 0, height - side)), side=float(side))
 
 
 def _rows_by_frame(
@@ -209,6 +207,4 @@ def _joined(model: Mien, clips: Iterable[_Clip]) -> Iterator[Looks]:
     waiting = iter(clips)
     while batch := list(itertools.islice(waiting, BATCH)):
         x = model.join_frames(torch.from_numpy(np.stack([clip.frames for clip in batch])))
-        yield _looks(
-            [clip.cut for clip in batch], torch.nn.functional.normalize(x.float(), dim=-1).cpu().numpy()
-        )
+        yield _looks([clip.cut for clip in batch], torch.nn.functional.normalize(x.float(), dim=-1).cpu().numpy())

@@ -14,7 +14,7 @@ SOURCES: tuple[Source, ...] = ("face", "person")
 
 
 def summarise_persons(timeline: Timeline, *, step_s: float, num_persons: int) -> tuple[Person, ...]:
-    """Everyone in the timeline, a record a source, by how long they were seen. Tracks below `num_persons` have bodies."""
+    """Everyone in the timeline, a record a source, longest seen first; tracks below `num_persons` have bodies."""
     table = timeline.table
     track, time_s = table["track"].to_numpy(), table["time_s"].to_numpy()
     source = np.array([SOURCES.index(name) for name in table["source"].to_pylist()], np.int32)

@@ -25,7 +25,7 @@ from mien.types import EMOTIONS, MienError
 
 FILE = "scene.json"
 SHORT_SIDE = 720
-"""Pictures are kept so large for faces to be cut from; a face of a fifteenth of that is as large as the model's input."""
+"""Pictures are kept so large for faces to be cut from; a face of a fifteenth of that is as large as its model's input."""
 LEAST_FPS = 4.0
 """People are followed through so many pictures a second at least, however seldom they are looked at."""
 PERSONS_EVERY_S, FACES_EVERY_S = 1.5, 0.5
@@ -115,7 +115,8 @@ def see_scene(path: Path, store: Store, *, settings: AnalyzeSettings, made_with:
 def detectors(settings: AnalyzeSettings) -> dict[Source, str]:
     """The detectors' ids: those of persons', and of faces' where they are looked for."""
     ids = model_ids(preparing(settings), threads=0)
-    return {"person": ids["boxes"]} | ({} if settings.face_model is None else {"face": ids["faces"]})
+    found: dict[Source, str] = {"person": ids["boxes"]}
+    return found if settings.face_model is None else {**found, "face": ids["faces"]}
 
 
 def shot_of(scene: Scene, times_s: np.ndarray) -> Int32[np.ndarray, "n"]:
