@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mien.analyze.boxes_over_time import BoxesOverTime
-from mien.analyze.drawing import Label, draw_person
+from mien.analyze.drawing import Drawn, Label, colour_of, draw_persons
 from mien.analyze.scene import Scene
 from mien.analyze.timeline import UNCERTAIN, Timeline
 from mien.media.video import IMAGE_SUFFIXES, read_frames
@@ -133,10 +133,11 @@ class _Artist:
         height, width = rgb.shape[:2]
         scale = np.array([width / self._scene.video.width, height / self._scene.video.height] * 2)
         size = max(LEAST_LETTERS, round(min(height, width) * LETTERS_PER_HEIGHT))
-        taken: list[tuple[int, int, int, int]] = []
-        for box in sorted(self._boxes.at(time_s), key=lambda box: float(box.xyxy[0])):
-            track = int(self._track[box.row])
-            draw_person(rgb, box.xyxy * scale, self._label(box.row), track=track, size=size, taken=taken)
+        persons = [
+            Drawn(xyxy=box.xyxy * scale, label=self._label(box.row), colour=colour_of(int(self._track[box.row])))
+            for box in self._boxes.at(time_s)
+        ]
+        draw_persons(rgb, persons, size=size)
 
     def _label(self, row: int) -> Label:
         probabilities = self._probabilities[row]

@@ -13,11 +13,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-COLOURS = (
-    (0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (143, 107, 0), (86, 180, 233), (106, 61, 154),
-    (110, 110, 110),
+Rectangle = tuple[int, int, int, int]
+Colour = tuple[int, int, int]
+
+BLACK, DARK = (0, 0, 0), (24, 24, 24)
+COLOURS: tuple[Colour, ...] = (
+    (0, 114, 178), (196, 78, 0), (0, 125, 90), (170, 70, 130), (125, 94, 0), (70, 90, 110), (106, 61, 154),
+    (140, 60, 50),
 )  # fmt: skip
-"""One a person, by turns: Okabe and Ito's set, told apart by colour-blind readers too, dark enough for white text."""
+"""One a person, by turns: after Okabe and Ito's, darkened until white text on each has a contrast of 4.5 or more."""
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 """Comes with matplotlib; Latin, Greek, Cyrillic, Arabic and more, no Chinese, Japanese or Korean."""
 DIM = 0.55
@@ -37,65 +41,75 @@ class Label:
     is_certain: bool
 
 
-def colour_of(track: int) -> tuple[int, int, int]:
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Drawn:
+    """Someone to draw: a box in the picture's pixels, a label, a colour."""
+
+    xyxy: Float[np.ndarray, "4"]
+    label: Label
+    colour: Colour
+
+
+def colour_of(track: int) -> Colour:
     """A person's colour."""
     return COLOURS[track % len(COLOURS)]
 
 
-def draw_person(
-    rgb: UInt8[np.ndarray, "h w 3"],
-    xyxy: Float[np.ndarray, "4"],
-    label: Label,
-    *,
-    track: int,
-    size: int,
-    taken: list[tuple[int, int, int, int]],
-) -> None:
-    """Draws a box and its label into `rgb`, where the labels `taken` are not; adds its own place to them.
+def draw_persons(rgb: UInt8[np.ndarray, "h w 3"], persons: Sequence[Drawn], *, size: int) -> None:
+    """Draws everyone's box into `rgb`, then everyone's label where it hides no box and no other label, if it can be.
 
     size: of the letters, in pixels.
     """
-    height, width = rgb.shape[:2]
-    x0, y0, x1, y1 = (round(float(v)) for v in xyxy)
-    thick = max(1, round(size / 7))
-    for colour, more in (((0, 0, 0), 2), (colour_of(track), 0)):  # a dark rim, for bright backgrounds
-        cv2.rectangle(rgb, (x0, y0), (x1 - 1, y1 - 1), colour, thick + more, cv2.LINE_AA)
-    chip = _chip(label, colour_of(track), size)
-    left, top = _place((x0, y0, x1, y1), chip.shape[:2], height=height, width=width, taken=taken)
-    chip = chip[: height - top, : width - left]
-    taken.append((left, top, left + chip.shape[1], top + chip.shape[0]))
-    rgb[top : top + chip.shape[0], left : left + chip.shape[1]] = chip
+    boxes = [_rounded(person.xyxy) for person in persons]
+    thick = max(1, round(size / 8))
+    for person, (x0, y0, x1, y1) in zip(persons, boxes, strict=True):
+        for colour, more in ((BLACK, 2), (person.colour, 0)):  # a dark rim, for bright backgrounds
+            cv2.rectangle(rgb, (x0, y0), (x1 - 1, y1 - 1), colour, thick + more, cv2.LINE_AA)
+    labels: list[Rectangle] = []
+    for person, box in zip(persons, boxes, strict=True):
+        chip = _chip(person.label, person.colour, size)
+        left, top = _place(box, chip.shape[:2], picture=rgb.shape[:2], boxes=boxes, labels=labels)
+        shown = chip[: rgb.shape[0] - top, : rgb.shape[1] - left]
+        labels.append((left, top, left + shown.shape[1], top + shown.shape[0]))
+        rgb[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
 
 
 def _place(
-    box: tuple[int, int, int, int],
+    box: Rectangle,
     chip: tuple[int, ...],
     *,
-    height: int,
-    width: int,
-    taken: Sequence[tuple[int, int, int, int]],
+    picture: tuple[int, ...],
+    boxes: Sequence[Rectangle],
+    labels: Sequence[Rectangle],
 ) -> tuple[int, int]:
-    """Above the box, below it, beside it, or inside: the first place that is in the picture and free."""
-    x0, y0, x1, y1 = box
-    chip_h, chip_w = chip[:2]
+    """Above the box, below it, beside it, or inside: the first place in the picture that is free, of labels at least."""
+    (x0, y0, x1, y1), (chip_h, chip_w), (height, width) = box, chip, picture
     places = [(x0, y0 - chip_h), (x0, y1), (x1, y0), (x0 - chip_w, y0), (x0, y1 - chip_h), (x0, y0)]
-    inside = [(x, y) for x, y in places if y >= 0 and y + chip_h <= height and x + chip_w <= width and x >= 0]
-    for left, top in inside:
-        if not any(
-            left < right and x < left + chip_w and top < bottom and y < top + chip_h for x, y, right, bottom in taken
-        ):
-            return left, top
-    left, top = inside[0] if inside else places[0]
-    return max(0, min(left, width - chip_w)), max(0, min(top, height - chip_h))
+    inside = [(x, y) for x, y in places if x >= 0 and y >= 0 and x + chip_w <= width and y + chip_h <= height]
+    for taken in ([*boxes, *labels], labels):
+        for x, y in inside:
+            if not any(_meet((x, y, x + chip_w, y + chip_h), other) for other in taken):
+                return x, y
+    x, y = (inside or places)[0]
+    return max(0, min(x, width - chip_w)), max(0, min(y, height - chip_h))
+
+
+def _meet(a: Rectangle, b: Rectangle) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _rounded(xyxy: Float[np.ndarray, "4"]) -> Rectangle:
+    x0, y0, x1, y1 = (round(float(v)) for v in xyxy)
+    return x0, y0, x1, y1
 
 
 @lru_cache(maxsize=512)
-def _chip(label: Label, colour: tuple[int, int, int], size: int) -> UInt8[np.ndarray, "h w 3"]:
+def _chip(label: Label, colour: Colour, size: int) -> UInt8[np.ndarray, "h w 3"]:
     """A label as a picture of its own: white on the person's colour, the words on near-black with bars behind them."""
     font, pad, line = _font(size), max(2, size // 4), round(size * 1.35)
     texts = [label.heading, label.widest, *(word for word, _ in label.bars)]
     wide = max(round(font.getlength(text)) for text in texts) + 4 * pad
-    image = Image.new("RGB", (wide, line * (1 + len(label.bars))), (24, 24, 24))
+    image = Image.new("RGB", (wide, line * (1 + len(label.bars))), DARK)
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, wide, line - 1), fill=colour)
     draw.text((pad, line / 2), label.heading, font=font, fill="white", anchor="lm")

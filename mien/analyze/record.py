@@ -119,7 +119,7 @@ class Analysis(Config):
     numbers: tuple[str, ...]
     """Those that are none: valence and arousal, say."""
     step_s: float
-    """Seconds between samples."""
+    """Seconds between samples; 0 of a picture."""
     num_samples: int
     """Moments at which the video was looked at, whether or not there was anybody."""
     models: dict[Source, ModelFacts]

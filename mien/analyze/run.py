@@ -192,7 +192,7 @@ def _record(
     heads: Sequence[Head],
     marks: Marks,
 ) -> Analysis:
-    timeline, step_s = Timeline.load(out), 1 / settings.samples_per_s
+    timeline, step_s = Timeline.load(out), 0.0 if scene.video.is_picture else 1 / settings.samples_per_s
     files = [TIMELINE_FILE, CSV_FILE, JSONL_FILE, SCENE_FILE, *(embeddings_file(out, own.source).name for own in eyes)]
     return Analysis(
         version=__version__,

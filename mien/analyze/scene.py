@@ -25,7 +25,7 @@ from mien.types import EMOTIONS, MienError
 
 FILE = "scene.json"
 SHORT_SIDE = 720
-"""Pictures are kept so large for faces to be cut from; a face of a fifteenth of that is as large as its model's input."""
+"""Pictures are kept so large for faces to be cut from; a fifteenth of that is what the face model wants."""
 LEAST_FPS = 4.0
 """People are followed through so many pictures a second at least, however seldom they are looked at."""
 PERSONS_EVERY_S, FACES_EVERY_S = 1.5, 0.5
