@@ -25,7 +25,7 @@ SHORT_SIDE = 720
 """Larger videos are drawn at this size."""
 TOLD = 2
 """Words told of each person, the likeliest first; always as many, so that labels do not jump about."""
-LETTERS_PER_HEIGHT = 1 / 32
+LETTERS_PER_HEIGHT = 1 / 36
 LEAST_LETTERS = 11
 TICKS = 90_000
 """Of the written video's clock a second; every usual frame rate is a whole number of them a picture."""

@@ -82,20 +82,28 @@ def _place(
     boxes: Sequence[Rectangle],
     labels: Sequence[Rectangle],
 ) -> tuple[int, int]:
-    """Above the box, below it, beside it, or inside: the first place in the picture that is free, of labels at least."""
+    """Above the box, below it, beside it, or inside: where in the picture it hides least of boxes and labels."""
     (x0, y0, x1, y1), (chip_h, chip_w), (height, width) = box, chip, picture
-    places = [(x0, y0 - chip_h), (x0, y1), (x1, y0), (x0 - chip_w, y0), (x0, y1 - chip_h), (x0, y0)]
+    left, right, above = x0 - chip_w, x1 - chip_w, y0 - chip_h
+    places = [
+        (x0, above), (right, above), (x0, y1), (right, y1), (x1, y0), (left, y0), (x1, y1 - chip_h),
+        (left, y1 - chip_h), (x0, y1 - chip_h), (x0, y0),
+    ]  # fmt: skip
     inside = [(x, y) for x, y in places if x >= 0 and y >= 0 and x + chip_w <= width and y + chip_h <= height]
-    for taken in ([*boxes, *labels], labels):
-        for x, y in inside:
-            if not any(_meet((x, y, x + chip_w, y + chip_h), other) for other in taken):
-                return x, y
-    x, y = (inside or places)[0]
-    return max(0, min(x, width - chip_w)), max(0, min(y, height - chip_h))
+    if not inside:
+        return max(0, min(x0, width - chip_w)), max(0, min(above, height - chip_h))
+    return min(
+        inside,  # of equals, the first
+        key=lambda place: sum(
+            _shared((*place, place[0] + chip_w, place[1] + chip_h), other) for other in (*boxes, *labels)
+        ),
+    )
 
 
-def _meet(a: Rectangle, b: Rectangle) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _shared(a: Rectangle, b: Rectangle) -> int:
+    """The area that two rectangles have in common."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(0, width) * max(0, height)
 
 
 def _rounded(xyxy: Float[np.ndarray, "4"]) -> Rectangle:
