@@ -173,26 +173,20 @@ class Mien:
         """Zero-shot probabilities of `labels`: the softmax of scaled cosines, averaged over templates before it."""
         return self.prompt_scores(embeddings, self.encode_prompts(labels, templates=templates))
 
-    def encode_prompts(
-        self, labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES
-    ) -> Float[Tensor, "c t e"]:
+    def encode_prompts(self, labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES) -> Float[Tensor, "c t e"]:
         """Each label in each template, embedded and L2-normalised: for those who score many batches by the same."""
         require_prompts(labels, templates)
         prompts = [template.replace("{}", label) for label in labels for template in templates]
         return rearrange(self.encode_text(prompts, normalize=True), "(c t) e -> c t e", t=len(templates))
 
     @torch.inference_mode()
-    def prompt_scores(
-        self, embeddings: Float[Tensor, "n e"], prompts: Float[Tensor, "c t e"]
-    ) -> Float[Tensor, "n c"]:
+    def prompt_scores(self, embeddings: Float[Tensor, "n e"], prompts: Float[Tensor, "c t e"]) -> Float[Tensor, "n c"]:
         """`label_scores` by prompts that `encode_prompts` made."""
         cosine = F.normalize(embeddings.to(self.device), dim=-1) @ prompts.mean(dim=1).T  # the mean over templates
         return (self.model.logit_scale.exp() * cosine).softmax(dim=-1)
 
     @torch.inference_mode()
-    def encode_subjects(
-        self, frames: UInt8[Tensor, "n 3 h w"], boxes: Float[Tensor, "n k 4"]
-    ) -> Float[Tensor, "n e"]:
+    def encode_subjects(self, frames: UInt8[Tensor, "n 3 h w"], boxes: Float[Tensor, "n k 4"]) -> Float[Tensor, "n e"]:
         """Embeddings of single pictures, each with the boxes of its subject in its own pixels; empty boxes are none."""
         pixels = self._pixels(frames, ndim=4)
         height, width = pixels.shape[-2:]

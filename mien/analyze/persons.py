@@ -13,8 +13,10 @@ from mien.analyze.timeline import UNCERTAIN, Timeline
 SOURCES: tuple[Source, ...] = ("face", "person")
 
 
-def summarise_persons(timeline: Timeline, *, step_s: float, num_persons: int) -> tuple[Person, ...]:
-    """Everyone in the timeline, a record a source, longest seen first; tracks below `num_persons` have bodies."""
+def summarise_persons(timeline: Timeline, *, step_s: float, end_s: float, num_persons: int) -> tuple[Person, ...]:
+    """Everyone in the timeline, a record a source, longest seen first; tracks below `num_persons` have bodies.
+
+    end_s: the video's; nobody is seen for longer."""
     table = timeline.table
     track, time_s = table["track"].to_numpy(), table["time_s"].to_numpy()
     source = np.array([SOURCES.index(name) for name in table["source"].to_pylist()], np.int32)
@@ -31,7 +33,7 @@ def summarise_persons(timeline: Timeline, *, step_s: float, num_persons: int) ->
                 has_body=bool(track[rows[0]] < num_persons),
                 shot=int(shot[rows[0]]),
                 start_s=float(time_s[rows[0]]),
-                end_s=float(time_s[rows[-1]]) + step_s,
+                end_s=round(max(float(time_s[rows[-1]]), min(float(time_s[rows[-1]]) + step_s, end_s)), 6),
                 num_samples=len(rows),
                 seconds=round(len(rows) * step_s, 6),
                 shares={word: round(counts[word] / len(rows), 6) for word in told},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -58,6 +59,35 @@ def analyze(
     Raises MienError where the file cannot be read or a model does not fit, StoppedError where it was stopped.
     """
     require_media(path)
+    _require_folder(out_folder, path)  # before models are loaded, for seconds
+    return analyze_with(open_models(settings), path, out_folder, on_progress=on_progress, should_stop=should_stop)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Models:
+    """Settings and the models they ask for, open: for many videos."""
+
+    settings: AnalyzeSettings
+    eyes: tuple[Eyes, ...]
+    heads: tuple[Head, ...]
+
+
+def open_models(settings: AnalyzeSettings) -> Models:
+    """The models that are asked for. Raises MienError where one is not there, or a head does not fit."""
+    heads = load_heads(settings.head)
+    return Models(settings=settings, eyes=tuple(open_eyes(settings, heads)), heads=heads)
+
+
+def analyze_with(
+    models: Models,
+    path: Path,
+    out_folder: Path,
+    *,
+    on_progress: OnProgress = lambda stage, done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Analysis:
+    """`analyze` with models that are open already."""
+    require_media(path)
     _require_folder(out_folder, path)
 
     def tell(stage: str, done: int, total: int) -> None:
@@ -66,23 +96,21 @@ def analyze(
             raise _Stop
 
     try:
-        return _analyze(path, out_folder, settings, tell)
+        return _analyze(models, path, out_folder, tell)
     except _Stop:
         raise StoppedError(f"stopped; the same again goes on with {path}") from None
 
 
-def _analyze(path: Path, out: Path, settings: AnalyzeSettings, tell: OnProgress) -> Analysis:
-    heads = load_heads(settings.head)
-    eyes = open_eyes(settings, heads)
-    marks = marks_of(path, settings, eyes, heads)
+def _analyze(models: Models, path: Path, out: Path, tell: OnProgress) -> Analysis:
+    marks = marks_of(path, models.settings, models.eyes, models.heads)
     out.mkdir(parents=True, exist_ok=True)
     remove_left_parts(out)
     if (known := _finished(out, marks)) is None:
-        scene = _look(path, out, settings, eyes, marks, tell)
-        _answer(path, out, scene, settings, eyes, marks, tell)
-        known = _record(out, scene, settings, eyes, heads, marks)
+        scene = _look(models, path, out, marks, tell)
+        _answer(models, path, out, scene, marks, tell)
+        known = _record(models, out, scene, marks)
         known.save(out)
-    if not settings.keep_store and _is_ours(out / STORE):
+    if not models.settings.keep_store and _is_ours(out / STORE):
         shutil.rmtree(out / STORE)
     return known
 
@@ -119,12 +147,12 @@ def _scene(out: Path) -> Scene | None:
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _look(
-    path: Path, out: Path, settings: AnalyzeSettings, eyes: Sequence[Eyes], marks: Marks, tell: OnProgress
-) -> Scene:
+def _look(models: Models, path: Path, out: Path, marks: Marks, tell: OnProgress) -> Scene:
     """Brings the scene and everyone's embeddings up to date."""
-    scene = _scene(out)
-    missing = [own for own in eyes if embedded_with(embeddings_file(out, own.source)) != marks.embeddings[own.source]]
+    scene, settings = _scene(out), models.settings
+    missing = [
+        own for own in models.eyes if embedded_with(embeddings_file(out, own.source)) != marks.embeddings[own.source]
+    ]
     if scene is not None and scene.made_with == marks.scene and not missing:
         return scene
     store = _store(path, out / STORE, settings, tell)
@@ -162,19 +190,12 @@ def _is_ours(store: Path) -> bool:
     return (store / STORE_MARK).is_file() or {file.name for file in store.glob("*")} == {SETTINGS_FILE}
 
 
-def _answer(
-    path: Path,
-    out: Path,
-    scene: Scene,
-    settings: AnalyzeSettings,
-    eyes: Sequence[Eyes],
-    marks: Marks,
-    tell: OnProgress,
-) -> None:
+def _answer(models: Models, path: Path, out: Path, scene: Scene, marks: Marks, tell: OnProgress) -> None:
     """Brings the timeline and what is drawn of it up to date."""
+    settings = models.settings
     if made_with(out) != {"mark": marks.timeline}:
         tell("score", 0, 1)
-        score(path, out, scene, settings, eyes, made_with={"mark": marks.timeline}).save(out)
+        score(path, out, scene, settings, models.eyes, made_with={"mark": marks.timeline}).save(out)
         tell("score", 1, 1)
     annotated = annotate.file_of(path, out)
     if settings.annotate and annotate.annotated_with(annotated) != marks.timeline:
@@ -184,15 +205,10 @@ def _answer(
         annotated.unlink(missing_ok=True)
 
 
-def _record(
-    out: Path,
-    scene: Scene,
-    settings: AnalyzeSettings,
-    eyes: Sequence[Eyes],
-    heads: Sequence[Head],
-    marks: Marks,
-) -> Analysis:
-    timeline, step_s = Timeline.load(out), 0.0 if scene.video.is_picture else 1 / settings.samples_per_s
+def _record(models: Models, out: Path, scene: Scene, marks: Marks) -> Analysis:
+    settings, eyes = models.settings, models.eyes
+    timeline = Timeline.load(out)
+    step_s = 0.0 if scene.video.is_picture else 1 / settings.samples_per_s
     files = [TIMELINE_FILE, CSV_FILE, JSONL_FILE, SCENE_FILE, *(embeddings_file(out, own.source).name for own in eyes)]
     return Analysis(
         version=__version__,
@@ -204,10 +220,10 @@ def _record(
         step_s=step_s,
         num_samples=scene.num_samples,
         models={own.source: own.facts for own in eyes},
-        heads=tuple(head.facts for head in heads),
+        heads=tuple(head.facts for head in models.heads),
         detectors=scene.detectors,
         shots=scene.shots,
-        persons=summarise_persons(timeline, step_s=step_s, num_persons=scene.num_persons),
+        persons=summarise_persons(timeline, step_s=step_s, end_s=scene.video.duration_s, num_persons=scene.num_persons),
         utterances=scene.utterances,
         skipped=scene.skipped,
         files=(*files, *(name for name in annotate.FILES if (out / name).is_file())),

@@ -23,7 +23,7 @@ from mien.whole_file import whole_file
 
 METADATA_KEY = b"mien"
 FRAMES_PER_BATCH = 64  # all batches but the last have this many, so that frame i is in batch i // 64
-MAPPED_BYTES = 128 << 20  # of a file's pictures that are read before its mapping, whose pages count as memory, is let go
+MAPPED_BYTES = 128 << 20  # of a file are read before its mapping is let go: mapped pages count as memory
 SCHEMA = pa.schema([pa.field("jpeg", pa.binary(), nullable=False), pa.field("time_s", pa.float64(), nullable=False)])
 
 
@@ -115,7 +115,7 @@ class FrameReader:
         self._num_bytes_read += len(jpeg)
         if self._num_bytes_read > MAPPED_BYTES:
             self._num_bytes_read = 0
-            self.__dict__.pop("_file", None)  # opened again at the next picture; what is in use keeps its own mapping alive
+            self.__dict__.pop("_file", None)  # opened again when needed; pictures in use keep theirs
         return jpeg
 
     def decode(self, i: int, *, min_short_side: int | None = None) -> UInt8[np.ndarray, "h w 3"]:
