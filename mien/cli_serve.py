@@ -40,8 +40,8 @@ def serve(
         from mien.errors import MienError
 
         try:
-            from mien.serve import ServeSettings
-            from mien.serve import serve as serve_until_stopped
+            from mien.serve.app import serve as serve_until_stopped
+            from mien.serve.settings import ServeSettings
         except ImportError as error:
             raise MienError(f"{error.name} is not installed; pip install 'mien[serve]'") from error
 

@@ -17,9 +17,9 @@ from fastapi.responses import FileResponse
 
 from mien import __version__
 from mien.errors import MienError
+from mien.serve.error_answers import answer_errors
 from mien.serve.guard import PAGE_CSP, Guard
 from mien.serve.metrics import Metrics
-from mien.serve.refusal import answer_errors
 from mien.serve.routes import router
 from mien.serve.service import running
 from mien.serve.settings import ServeSettings, require_guarded
@@ -77,8 +77,8 @@ def serve(settings: ServeSettings, *, on_start: Callable[[str], None]) -> None:
     Raises MienError where the settings do not go, the port is taken, or the model is not found.
     """
     app = create_app(settings)
-    signal.signal(signal.SIGTERM, _leave)  # uvicorn sends the signal once more when it is done
     with _listening(settings) as listener:
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn sends the signal once more when it is done
         asyncio.run(_serve(app, listener, on_start=on_start))
 
 

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mien.serve.error_answers import error_answer
 from mien.serve.metrics import Metrics
-from mien.serve.refusal import Refused, refusal
+from mien.serve.refusal import Refused
 from mien.serve.settings import ServeSettings, is_loopback
 
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
@@ -68,7 +69,7 @@ class Guard:
             self._require_welcome(scope["path"], scope["method"], Headers(scope=scope))
             await self._app(scope, receive, send_guarded)
         except Refused as error:
-            await refusal(error.status, str(error), headers=error.headers)(scope, receive, send_guarded)
+            await error_answer(error.status, str(error), headers=error.headers)(scope, receive, send_guarded)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started_s
