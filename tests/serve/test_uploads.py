@@ -20,6 +20,7 @@ from mien.serve.uploads import Upload, harmless, received, received_json
 
 LIMITS = Limits(upload_bytes=100_000, upload_s=0.5)
 BOUNDARY = "xyz"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 def part(name: str, content: bytes, *, file_name: str | None = None) -> bytes:
@@ -32,9 +33,8 @@ FILE = part("file", b"abc", file_name="film.mp4")
 
 
 def request(
-    body: bytes, *, chunk: int = 1000, content_type: str = f"multipart/form-data; boundary={BOUNDARY}", then: str = "end",
-    length: str | None = None,
-) -> Request:  # fmt: skip
+    body: bytes, *, chunk: int = 1000, content_type: str = FORM, then: str = "end", length: str | None = None
+) -> Request:
     """As a server gives it. then: what follows the body: its end, nothing for ever, or that the client goes away."""
     chunks: Iterator[bytes] = iter([body[i : i + chunk] for i in range(0, len(body), chunk)])
 
