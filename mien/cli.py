@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
+from mien.cli_analyze import analyze
 from mien.cli_captions import captions
 from mien.cli_classify import PrecisionOption, classify
 from mien.cli_data import data
@@ -412,6 +413,9 @@ def report(
         say(f"report in {page}")
         for part in left_off(content):
             say(f"  without {part.what}: {part.reason}", style="dim")
+
+
+app.command()(analyze)
 
 
 app.command()(classify)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from einops import rearrange
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from torch import Tensor
 
+from mien.analyze.looks import Looks, look_at_faces
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.store import Store
 from mien.inference import PREPARING, Mien, require_media, require_prompts, require_window
-from mien.perception.face_crop import cut_face
 from mien.prepare import prepare
 from mien.prepare.faces import FaceSettings
 from mien.types import MienError
@@ -25,14 +24,13 @@ from mien.types import MienError
 STORED_SHORT_SIDE = 1080
 """Frames are kept so large for faces to be cut from, where the file has as many pixels."""
 
-BATCH = 64
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaceMoment:
     """One person's face in a stretch of a video, or one face of a picture.
 
-    person: the number of the person in the video or picture; below 0 where no person's box holds the face. xyxy: the
+    person: the number of the person in the video or picture, which stays until the next cut; a face that no person's box
+    holds has one after the persons'. xyxy: the
     face's box at `seen_s`, in the middle of the stretch, in pixels of the source as displayed. embedding: the mean over
     the stretch's faces, normalised. scores: probabilities that sum to one.
     """
@@ -78,11 +76,12 @@ def classify_faces(
         prepared = prepare(alone, Path(folder) / "store", settings=settings)
         if prepared.failed:
             raise MienError(prepared.failed[0].reason.replace(str(alone), str(path)))
-        size = model.config.preprocess.image_size
-        found = list(_faces(Store(Path(folder) / "store"), path.stem, per_s=faces_per_s, size=size))
+        store = Store(Path(folder) / "store")
+        every = max(1, round(store.frames(path.stem).info.fps / faces_per_s))
+        found = _faces(look_at_faces(model, store, path.stem, every=every), fps=store.frames(path.stem).info.fps)
     if not found:
         return []
-    x = _embed(model, [face.picture for face in found])
+    x = torch.from_numpy(np.stack([face.embedding for face in found]))
     stretches = _stretches(found, window_s=window_s)
     embeddings = torch.stack([F.normalize(x[rows].mean(dim=0), dim=-1) for rows in stretches])
     scores = model.label_scores(embeddings, labels, templates=templates).tolist()
@@ -97,37 +96,15 @@ class _Face:
     time_s: float
     person: int
     xyxy: Float32[np.ndarray, "4"]
-    picture: UInt8[np.ndarray, "s s 3"]
+    embedding: Float32[np.ndarray, "e"]
 
 
-def _faces(store: Store, video: str, *, per_s: float, size: int) -> Iterator[_Face]:
-    """The faces in every so many frames; those of no known person are numbered from -1 down, in each frame anew."""
-    reader, table = store.frames(video), store.faces(video)
-    info = reader.info
-    step = max(1, round(info.fps / per_s))
-    to_stored = np.array(info.stored_per_source * 2, np.float32)
-    for frame in range(0, len(reader), step):
-        rows = np.flatnonzero(table.frame == frame)
-        if not len(rows):
-            continue
-        rgb = reader.decode(frame)
-        for number, row in enumerate(rows):
-            person = int(table.track[row])
-            yield _Face(
-                time_s=frame / info.fps,
-                person=person if person >= 0 else -1 - number,
-                xyxy=table.xyxy[row],
-                picture=cut_face(rgb, table.xyxy[row] * to_stored, size=size),
-            )
-
-
-def _embed(model: Mien, pictures: Sequence[UInt8[np.ndarray, "s s 3"]]) -> Float32[Tensor, "n e"]:
-    """L2-normalised embeddings."""
-    parts = list[Tensor]()
-    for start in range(0, len(pictures), BATCH):
-        pixels = torch.from_numpy(np.stack(pictures[start : start + BATCH]))
-        parts.append(model.encode_frames(rearrange(pixels, "n h w c -> n c h w"), normalize=True).float().cpu())
-    return torch.cat(parts)
+def _faces(looks: Iterable[Looks], *, fps: float) -> list[_Face]:
+    return [
+        _Face(time_s=int(frame) / fps, person=int(person), xyxy=xyxy, embedding=embedding)
+        for some in looks
+        for frame, person, xyxy, embedding in zip(some.frame, some.track, some.xyxy, some.embedding, strict=True)
+    ]
 
 
 def _stretches(faces: Sequence[_Face], *, window_s: float) -> list[list[int]]:

@@ -171,12 +171,32 @@ class Mien:
         self, embeddings: Float[Tensor, "n e"], labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES
     ) -> Float[Tensor, "n c"]:
         """Zero-shot probabilities of `labels`: the softmax of scaled cosines, averaged over templates before it."""
+        return self.prompt_scores(embeddings, self.encode_prompts(labels, templates=templates))
+
+    def encode_prompts(self, labels: Sequence[str], *, templates: Sequence[str] = TEMPLATES) -> Float[Tensor, "c t e"]:
+        """Each label in each template, embedded and L2-normalised: for those who score many batches by the same."""
         require_prompts(labels, templates)
         prompts = [template.replace("{}", label) for label in labels for template in templates]
-        text = self.encode_text(prompts, normalize=True)
-        cosine = F.normalize(embeddings.to(self.device), dim=-1) @ text.T
-        per_label = rearrange(cosine, "n (c t) -> n c t", t=len(templates)).mean(dim=-1)
-        return (self.model.logit_scale.exp() * per_label).softmax(dim=-1)
+        return rearrange(self.encode_text(prompts, normalize=True), "(c t) e -> c t e", t=len(templates))
+
+    @torch.inference_mode()
+    def prompt_scores(self, embeddings: Float[Tensor, "n e"], prompts: Float[Tensor, "c t e"]) -> Float[Tensor, "n c"]:
+        """`label_scores` by prompts that `encode_prompts` made."""
+        cosine = F.normalize(embeddings.to(self.device), dim=-1) @ prompts.mean(dim=1).T  # the mean over templates
+        return (self.model.logit_scale.exp() * cosine).softmax(dim=-1)
+
+    @torch.inference_mode()
+    def encode_subjects(self, frames: UInt8[Tensor, "n 3 h w"], boxes: Float[Tensor, "n k 4"]) -> Float[Tensor, "n e"]:
+        """Embeddings of single pictures, each with the boxes of its subject in its own pixels; empty boxes are none."""
+        pixels = self._pixels(frames, ndim=4)
+        height, width = pixels.shape[-2:]
+        covered = coverage(boxes, height=height, width=width, patch=self.config.architecture.vision.patch_size)
+        return self.model.encode_frames(pixels, covered.to(self.device, pixels.dtype))
+
+    @torch.inference_mode()
+    def join_frames(self, frames: Float[Tensor, "b t e"]) -> Float[Tensor, "b e"]:
+        """Embeddings of clips from those of their frames: what `encode_video` does after its frames."""
+        return self.model.temporal(frames.to(self.device))
 
     def classify(
         self,

@@ -52,7 +52,10 @@ def errors() -> Iterator[None]:
         loud.print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        say("[yellow]stopped[/]; theatre, prepare, export, import, train, finetune go on from here, others start anew")
+        say(
+            "[yellow]stopped[/]; theatre, prepare, export, import, train, finetune and analyze go on from here, others start "
+            "anew"
+        )
         raise typer.Exit(130) from None
 
 

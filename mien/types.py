@@ -106,7 +106,8 @@ class FaceTable:
     """The faces of a whole video, one row a face and frame, sorted by frame.
 
     `xyxy` and `landmarks` (as in Detections) are in pixels of the *source* video as displayed. `track` is the number
-    of the person in the BoxTable whose face it is, -1 where no person's box holds it.
+    of the person in the BoxTable whose face it is; of a face that belongs to none, a number after the persons', which
+    stays with it through a shot. Stores of elsewhere may have -1 there.
     """
 
     frame: Int32[np.ndarray, "n"]

@@ -110,6 +110,8 @@ class Analysis(Config):
     format: Literal[1] = 1
     version: str
     """mien's."""
+    fingerprint: str
+    """Of all that the analysis depends on; the same call with the same has nothing to do."""
     video: VideoFacts
     settings: AnalyzeSettings
     words: tuple[str, ...]
@@ -117,7 +119,7 @@ class Analysis(Config):
     numbers: tuple[str, ...]
     """Those that are none: valence and arousal, say."""
     step_s: float
-    """Seconds between samples."""
+    """Seconds between samples; 0 of a picture."""
     num_samples: int
     """Moments at which the video was looked at, whether or not there was anybody."""
     models: dict[Source, ModelFacts]

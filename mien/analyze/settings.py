@@ -31,8 +31,8 @@ class AnalyzeSettings(Config):
     """How many seconds `model` sees of a person at a time, the moment scored in their middle."""
     smoothing_s: float = Field(0.5, ge=0)
     """Standard deviation of the Gaussian that probabilities are averaged with over time; 0 leaves them as they are."""
-    min_confidence: float = Field(0.5, ge=0, le=1)
-    """Where the likeliest word is less probable, the answer is "uncertain"."""
+    min_confidence: float = Field(0.6, ge=0, le=1)
+    """Where the likeliest word is less probable, the answer is "uncertain"; why 0.6: docs/benchmarks/analyze.md."""
     annotate: bool = True
     """Draw what was found into a copy of the video."""
     keep_store: bool = False

@@ -23,6 +23,7 @@ from mien.whole_file import whole_file
 
 METADATA_KEY = b"mien"
 FRAMES_PER_BATCH = 64  # all batches but the last have this many, so that frame i is in batch i // 64
+MAPPED_BYTES = 128 << 20  # of a file are read before its mapping is let go: mapped pages count as memory
 SCHEMA = pa.schema([pa.field("jpeg", pa.binary(), nullable=False), pa.field("time_s", pa.float64(), nullable=False)])
 
 
@@ -84,6 +85,7 @@ class FrameReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._num_bytes_read = 0
 
     @cached_property
     def info(self) -> VideoInfo:
@@ -109,8 +111,12 @@ class FrameReader:
                 f"{self.path} has no frame {i}: it has {self._num_frames} (0 to {self._num_frames - 1}); the index is "
                 "of another state of this store, so run `mien prepare` again"
             )
-        jpeg = self._batch(i // FRAMES_PER_BATCH).column(0)[i % FRAMES_PER_BATCH]
-        return memoryview(jpeg.as_buffer()).cast("B")
+        jpeg = memoryview(self._batch(i // FRAMES_PER_BATCH).column(0)[i % FRAMES_PER_BATCH].as_buffer()).cast("B")
+        self._num_bytes_read += len(jpeg)
+        if self._num_bytes_read > MAPPED_BYTES:
+            self._num_bytes_read = 0
+            self.__dict__.pop("_file", None)  # opened again when needed; pictures in use keep theirs
+        return jpeg
 
     def decode(self, i: int, *, min_short_side: int | None = None) -> UInt8[np.ndarray, "h w 3"]:
         """Frame i as RGB; with `min_short_side`, shrunk by 2, 4 or 8 while decoding if it stays at least that large.

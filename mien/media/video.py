@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from mien.media.container import open_media
 from mien.types import MienError
@@ -86,6 +86,23 @@ def header_duration_s(path: Path) -> float:
     """How long the file's header says it is, 0 where unknown, without decoding any; raises as `frame_rate` does."""
     with _open(path, threads=1) as (container, stream):
         return _duration_s(container, stream)
+
+
+def picture_times(path: Path) -> Float64[np.ndarray, "n"]:
+    """When each picture of the file appears, in seconds from its start, without decoding any: number them by it.
+
+    What does not decode is counted too, so that numbers are those of other programs.
+    """
+    with _open(path, threads=1) as (container, stream):
+        ticks = list[int | None]()
+        with suppress(av.error.FFmpegError):  # the file ends in the middle of something
+            for packet in container.demux(stream):
+                if packet.size and not packet.is_discard:
+                    ticks.append(packet.dts if packet.pts is None else packet.pts)
+        if any(tick is None for tick in ticks):  # a raw stream, whose rate is constant
+            return np.arange(len(ticks)) / _rate(stream)
+        origin_s = (container.start_time or 0) / av.time_base
+        return np.sort(np.array(ticks, np.float64) * float(stream.time_base) - origin_s)
 
 
 def read_frames(path: Path, *, fps: float | None, short_side: int | None, threads: int = 0) -> Iterator[TimedPicture]:

@@ -23,7 +23,10 @@ def face_table(
     max_gap: int,
     min_score: float,
 ) -> FaceTable:
-    """The faces seen in key frames, in all frames of each shot, in the pixels of `boxes`, with the persons' numbers.
+    """The faces seen in key frames, in all frames of each shot, in the pixels of `boxes`, with their persons' numbers.
+
+    A face that no person's box holds keeps the number of its person while it can be followed, or has a number of its
+    own, after the persons', the same in every frame.
 
     `scale` are the pixels of `boxes`, across and down, that a pixel of the key frames is. Between key frames, boxes,
     landmarks and scores move linearly; faces are followed as persons are (mien.perception.tracking).
@@ -44,7 +47,12 @@ def face_table(
         xyxy=xyxy,
         landmarks=columns[:, 5:].reshape(-1, 5, 2) * np.array(scale, np.float32),
         score=columns[:, 4],
-        track=persons_of(frame, xyxy, own_track, boxes),
+        track=with_own_numbers(
+            persons_of(frame, xyxy, own_track, boxes),
+            frame,
+            own_track,
+            first=int(boxes.track.max(initial=NOBODY)) + 1,
+        ),
     )
 
 
@@ -74,6 +82,26 @@ def persons_of(
                 person[i] = wanted[i]
                 taken.add(int(wanted[i]))
     return person
+
+
+def with_own_numbers(
+    person: Int32[np.ndarray, "n"], frame: Int32[np.ndarray, "n"], own_track: Int32[np.ndarray, "n"], *, first: int
+) -> Int32[np.ndarray, "n"]:
+    """`person`, and for faces that are nobody's a number that stays with their own track; faces are sorted by frame.
+
+    It is the person whom the track belongs to most often, where no other face of the frame is that one's; else one from
+    `first` on, in the order in which such tracks begin.
+    """
+    usual, _ = _most_often(own_track, person)
+    found, taken = person.copy(), set(zip(frame.tolist(), person.tolist(), strict=True))
+    numbers: dict[int, int] = {}
+    for i in np.flatnonzero(person == NOBODY).tolist():
+        wanted = int(usual[i])
+        if wanted == NOBODY or (int(frame[i]), wanted) in taken:
+            wanted = first + numbers.setdefault(int(own_track[i]), len(numbers))
+        found[i] = wanted
+        taken.add((int(frame[i]), wanted))
+    return found
 
 
 def pair(faces: Float32[np.ndarray, "f 4"], persons: Float32[np.ndarray, "p 4"]) -> list[tuple[int, int]]:

@@ -50,6 +50,7 @@ OUTPUTS = (FRAMES_FILE, SENTENCES_FILE, BOXES_FILE, FACES_FILE, CLIPS_FILE)
 
 WORD_RULES = 1  # to be raised when captions become sentences in another way, so that they do anew
 HEARING_RULE = 2  # to be raised when words are heard in another way, so that those not of subtitles are heard anew
+FACES_RULE = 2  # to be raised when faces are given to persons in another way, so that they are anew
 SPEAKING_RULE = 1  # to be raised when who speaks is told in another way, so that it is told anew
 
 
@@ -165,7 +166,7 @@ class Stages:
     def faces(self) -> Stage:
         settings = self.settings.faces
         detector = detector_for(settings.detector, self.threads)
-        own = settings.model_dump(mode="json") | {"detector": detector.id}
+        own = settings.model_dump(mode="json") | {"detector": detector.id, "rule": FACES_RULE}
         wanted = _wanted(own, {"frames": _mark(self.frames), "boxes": _mark(self.boxes)})
 
         def make(on_fraction: OnFraction) -> None:

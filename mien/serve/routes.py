@@ -35,6 +35,7 @@ RESULTS = {
     "timeline.parquet": "application/vnd.apache.parquet",
     "report.html": "text/html; charset=utf-8",
     "annotated.mp4": "video/mp4",
+    "annotated.jpg": "image/jpeg",
 }
 """The files of an analysis that are given out, and what they are."""
 
@@ -157,7 +158,7 @@ async def delete_job(request: Request, id: str) -> JobAnswer:
     response_class=Response,
 )
 async def result(request: Request, id: str, result: str) -> Response:
-    """A file that an analysis made: timeline.json, timeline.csv, timeline.parquet, report.html, annotated.mp4."""
+    """A file that an analysis made: timeline.json, timeline.csv, timeline.parquet, report.html, annotated.mp4 (.jpg)."""
     found = _service(request).jobs.get(id)
     if result not in RESULTS:
         raise Refused(404, f"there is no such result; there are {', '.join(RESULTS)}")

@@ -104,7 +104,12 @@ async def running(settings: ServeSettings, *, metrics: Metrics, analyze: Analyze
             quick.start()
             slow.start()
             warm_ups = (quick.run(WarmUp(), folder=folder, timeout_s=START_S) for _ in range(settings.requests_at_once))
-            await asyncio.gather(*warm_ups)
+            try:
+                await asyncio.gather(*warm_ups)
+            except (WorkerDied, TimeoutError):
+                raise MienError(
+                    f"the working processes do not start; is limits.memory_bytes = {limits.memory_bytes:,} enough?"
+                ) from None
             yield Service(settings=settings, folder=folder, quick=quick, slow=slow, jobs=jobs, metrics=metrics)
         finally:  # nothing is waited for: whoever ends the server may cancel whatever waits
             forgetting.cancel()

@@ -131,3 +131,16 @@ def test_foreign_and_damaged_files_are_errors(tmp_path: Path) -> None:
     path.write_bytes(b"something else")
     with pytest.raises(MienError, match="damaged"):
         len(FrameReader(path))
+
+
+def test_a_reader_lets_go_of_what_it_has_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mapped file's pages count as the process's memory: two hours of pictures are gigabytes of them."""
+    path = tmp_path / "frames.arrow"
+    write(path, num_frames=3)
+    monkeypatch.setattr("mien.media.frames.MAPPED_BYTES", 1)
+    reader = FrameReader(path)
+    first = reader.jpeg(0)
+    kept, mapping = bytes(first), reader._file
+    assert bytes(reader.jpeg(1)) == bytes(FrameReader(path).jpeg(1))
+    assert reader._file is not mapping
+    assert bytes(first) == kept

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from mien.perception.faces import face_table, pair, persons_of
+from mien.perception.faces import face_table, pair, persons_of, with_own_numbers
 from mien.perception.tracking import KeyFrame
 from mien.types import BoxTable, Detections
 
@@ -44,7 +44,7 @@ def test_boxes_and_landmarks_glide_between_key_frames_in_source_pixels() -> None
     assert_allclose(table.xyxy[:, 1], 30)
     for box, marks in zip(table.xyxy, table.landmarks, strict=True):
         assert_allclose(marks, landmarks_of(box), atol=1e-4)
-    assert table.track.tolist() == [-1] * 5
+    assert table.track.tolist() == [0] * 5
 
 
 def test_nothing_glides_across_a_cut() -> None:
@@ -117,6 +117,23 @@ def test_where_the_usual_person_is_gone_the_one_there_is_taken() -> None:
     xyxy = np.tile(np.array([[35, 20, 65, 60]], np.float32), (5, 1))
     found = persons_of(np.arange(5, dtype=np.int32), xyxy, np.zeros(5, np.int32), persons(rows))
     assert found.tolist() == [1, 1, 1, 2, -1]
+
+
+def test_a_face_that_is_nobodys_has_a_number_after_the_persons_which_stays() -> None:
+    near, far = (10.0, 10.0, 30.0, 40.0), (210.0, 10.0, 230.0, 40.0)
+    rows = persons([(f, 4, (0.0, 0.0, 100.0, 200.0)) for f in range(5)])
+    table = face_table([[key(0, near, far), key(4, near, far)]], rows, scale=(1.0, 1.0), max_gap=4, min_score=0.5)
+    assert table.track.tolist() == [4, 5] * 5
+
+
+def test_a_persons_face_stays_his_where_the_body_is_not_found() -> None:
+    person, frame = np.array([1, 1, 1, -1], np.int32), np.arange(4, dtype=np.int32)
+    assert with_own_numbers(person, frame, np.zeros(4, np.int32), first=2).tolist() == [1, 1, 1, 1]
+
+
+def test_but_not_if_he_has_another_face_there() -> None:
+    person, frame = np.array([1, 1, -1, 1], np.int32), np.array([0, 1, 2, 2], np.int32)
+    assert with_own_numbers(person, frame, np.array([0, 0, 0, 9], np.int32), first=2).tolist() == [1, 1, 2, 1]
 
 
 @pytest.mark.parametrize("seed", range(5))
