@@ -158,7 +158,7 @@ async def delete_job(request: Request, id: str) -> JobAnswer:
     response_class=Response,
 )
 async def result(request: Request, id: str, result: str) -> Response:
-    """A file that an analysis made: timeline.json, timeline.csv, timeline.parquet, report.html, annotated.mp4 (.jpg)."""
+    """A file of an analysis: timeline.json, timeline.csv, timeline.parquet, report.html, annotated.mp4 or .jpg."""
     found = _service(request).jobs.get(id)
     if result not in RESULTS:
         raise Refused(404, f"there is no such result; there are {', '.join(RESULTS)}")
