@@ -35,6 +35,7 @@ VERBS = (
     "convert",
     "doctor",
     "inspect",
+    "serve",
     "export",
     "import",
 )

@@ -6,7 +6,6 @@ Each running server has a folder in it with a lock; at the start, those whose se
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
 import shutil
 import stat
@@ -28,7 +27,7 @@ def run_folder(root: Path | None) -> Iterator[Path]:
     root: where it is made, by default a folder of this user's in the temporary one. What runs that were killed left
     there is deleted. Raises MienError where others could write to `root`.
     """
-    root = root or Path(tempfile.gettempdir()) / f"mien-serve-{getpass.getuser()}"
+    root = root or Path(tempfile.gettempdir()) / f"mien-serve-{os.getuid()}"
     _make_private(root)
     with (root / LOCK).open("w") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)  # two that start together do not sweep each other away
