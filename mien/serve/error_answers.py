@@ -18,7 +18,7 @@ def error_answer(status: int, message: str, *, headers: Mapping[str, str] | None
 
 
 def answer_errors(app: FastAPI) -> None:
-    """All errors of `app` are told alike; of those nobody foresaw, the log has the trace and the client no more."""
+    """All refusals of `app` are told alike, those of the framework too; what nobody foresaw, the guard tells."""
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
@@ -32,7 +32,3 @@ def answer_errors(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         told = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
         return error_answer(422, told)
-
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        return error_answer(500, "the server failed at this; its log tells more")

@@ -7,6 +7,7 @@ browser: they may neither name it by a name of their own (DNS rebinding), nor se
 from __future__ import annotations
 
 import hmac
+import logging
 import time
 from urllib.parse import urlsplit
 
@@ -40,6 +41,8 @@ HEADERS = {
 }
 """On every answer that does not say otherwise itself."""
 
+log = logging.getLogger("uvicorn.error")
+
 
 class Guard:
     """Refuses those who may not ask, counts all, and puts HEADERS on every answer."""
@@ -70,6 +73,11 @@ class Guard:
             await self._app(scope, receive, send_guarded)
         except Refused as error:
             await error_answer(error.status, str(error), headers=error.headers)(scope, receive, send_guarded)
+        except Exception:
+            log.exception("a request failed")
+            if status != 0:  # half an answer is out: breaking off is all that is left to tell
+                raise
+            await error_answer(500, "the server failed at this; its log tells more")(scope, receive, send_guarded)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started_s

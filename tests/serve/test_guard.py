@@ -52,6 +52,17 @@ def test_with_the_token_one_gets_on() -> None:
     assert client(token=TOKEN).get("/healthz").status_code == 200  # for those who look whether it runs
 
 
+def test_what_nobody_foresaw_is_logged_counted_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    asked = client()
+    answer = asked.get("/v1/jobs/x")
+    assert (answer.status_code, answer.json()) == (
+        500,
+        {"error": {"message": "the server failed at this; its log tells more"}},
+    )
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "AttributeError" in caplog.text  # it was not started
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000"])
 def test_this_machine_is_let_in(address: str) -> None:
     assert client(address).get("/healthz").status_code == 200
