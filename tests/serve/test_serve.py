@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from made_videos import write_video
+from typer.testing import CliRunner
+
+from mien.cli import app
 
 
 def start(root: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
@@ -82,6 +85,24 @@ def test_killed_server_leaves_no_process_and_the_next_one_sweeps_up_and_ends_cle
     assert second.returncode == 0
     wait_until(lambda: not any(map(is_alive, working)))
     assert list(root.glob("run-*")) == []
+
+
+def test_server_that_would_let_strangers_in_is_not_started() -> None:
+    told = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"], env={"MIEN_TOKEN": None, "COLUMNS": "200"})
+    assert told.exit_code == 1
+    assert "set MIEN_TOKEN" in told.output
+    told = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"], env={"MIEN_TOKEN": "short", "COLUMNS": "200"})
+    assert "shorter than 16" in told.output
+
+
+@pytest.mark.slow
+def test_model_that_is_not_there_is_one_message(tmp_path: Path) -> None:
+    options = ["serve", "--port", "0", "--folder", str(tmp_path / "root"), "--face-model", "/nosuch"]
+    told = CliRunner().invoke(app, options, env={"COLUMNS": "200"})
+    assert told.exit_code == 1
+    assert "/nosuch" in told.output
+    assert "Traceback" not in told.output
+    assert list(tmp_path.glob("root/run-*")) == []
 
 
 def connect(address: str) -> socket.socket:
