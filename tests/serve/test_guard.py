@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -98,6 +99,25 @@ def test_there_are_no_other_pages(path: str) -> None:
     answer = client().get(path)
     assert answer.status_code == 404
     assert set(answer.json()) == {"error"}
+
+
+def test_page_is_the_folders_files_and_may_load_nothing_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = tmp_path / "web"
+    web.mkdir()
+    for name in ("index.html", "page.js", "page.css"):
+        (web / name).write_text(f"/* {name} */")
+    (tmp_path / "secret.txt").write_text("x")
+    monkeypatch.setattr("mien.serve.app.WEB", web)
+    asked = client()
+    for path, kind in (("/", "text/html"), ("/page.js", "javascript"), ("/page.css", "text/css")):
+        answer = asked.get(path)
+        assert kind in answer.headers["Content-Type"]
+        assert "default-src 'none'; script-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert asked.get("/").text == "/* index.html */"
+    assert asked.get("/..%2fsecret.txt").status_code == asked.get("/%2e%2e/secret.txt").status_code == 404
 
 
 @pytest.mark.parametrize(
