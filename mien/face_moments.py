@@ -29,10 +29,10 @@ STORED_SHORT_SIDE = 1080
 class FaceMoment:
     """One person's face in a stretch of a video, or one face of a picture.
 
-    person: the number of the person in the video or picture, which stays until the next cut; a face that no person's box
-    holds has one after the persons'. xyxy: the
-    face's box at `seen_s`, in the middle of the stretch, in pixels of the source as displayed. embedding: the mean over
-    the stretch's faces, normalised. scores: probabilities that sum to one.
+    person: the number of the person in the video or picture, which stays until the next cut; a face that no person's
+    box holds has one after the persons'. xyxy: the face's box at `seen_s`, in the middle of the stretch, in pixels of
+    the source as displayed. embedding: the mean over the stretch's faces, normalised. scores: probabilities that sum to
+    one.
     """
 
     video: str

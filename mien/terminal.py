@@ -53,8 +53,8 @@ def errors() -> Iterator[None]:
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say(
-            "[yellow]stopped[/]; theatre, prepare, export, import, train, finetune and analyze go on from here, others start "
-            "anew"
+            "[yellow]stopped[/]; theatre, prepare, export, import, train, finetune and analyze go on from here, "
+            "others start anew"
         )
         raise typer.Exit(130) from None
 
