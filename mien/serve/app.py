@@ -65,7 +65,7 @@ def create_app(settings: ServeSettings, *, analyze: AnalyzeVideo = analyze_video
         lifespan=lifespan,
     )
     app.add_middleware(Guard, settings=settings, metrics=metrics)
-    answer_errors(app)
+    answer_errors(app, router.routes)
     app.include_router(router)
     _serve_pages(app, WEB)
     return app

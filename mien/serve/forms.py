@@ -32,11 +32,13 @@ class AnalyzeForm(_Form):
     min_confidence: float | None = Field(None, ge=0, le=1, description="Below it, a moment is called uncertain.")
     samples_per_s: float | None = Field(None, ge=0.1, le=10, description="Moments a second that are looked at.")
     smoothing_s: float | None = Field(None, ge=0, le=60, description="Over so long probabilities are averaged.")
-    annotate: bool | None = Field(None, description="Whether to make annotated.mp4.")
+    annotate: Literal["true", "false"] | None = Field(None, description="Whether to make annotated.mp4.")
 
     def settings(self, limits: Limits) -> dict[str, Any]:
         """The fields that were given, as an analysis's settings."""
-        given = self.model_dump(exclude={"words"}, exclude_none=True)
+        given = self.model_dump(exclude={"words", "annotate"}, exclude_none=True)
+        if self.annotate is not None:
+            given["annotate"] = self.annotate == "true"
         return given if self.words is None else {**given, "words": split_words(self.words, limits=limits)}
 
 

@@ -48,12 +48,19 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def _body(form: type[BaseModel], *, also_json: type[BaseModel] | None = None) -> dict[str, Any]:
     """A form with a file, as OpenAPI tells it: the body is read by us, as it comes."""
     schema = form.model_json_schema()
-    schema["properties"] = {"file": {"type": "string", "format": "binary"}, **schema["properties"]}
+    fields = {name: _never_null(told) for name, told in schema["properties"].items()}
+    schema["properties"] = {"file": {"type": "string", "format": "binary"}, **fields}
     schema["required"] = ["file"]
     content = {"multipart/form-data": {"schema": schema}}
     if also_json is not None:
         content["application/json"] = {"schema": also_json.model_json_schema()}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def _never_null(told: dict[str, Any]) -> dict[str, Any]:
+    """A field of a form may be left out, but has no null as JSON has."""
+    kinds = [kind for kind in told.get("anyOf", ()) if kind != {"type": "null"}]
+    return {key: value for key, value in told.items() if key not in ("anyOf", "default")} | (kinds[0] if kinds else {})
 
 
 UPLOAD_ERRORS = _errors(408, 413, 415, 422, 429)

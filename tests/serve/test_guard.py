@@ -86,6 +86,12 @@ def test_own_page_may_send_forms() -> None:
     assert answer.status_code == 404
 
 
+def test_method_that_is_not_there_is_answered_with_those_that_are() -> None:
+    assert client().put("/v1/jobs/x").headers["Allow"] == "DELETE, GET"
+    assert client().get("/v1/classify").headers["Allow"] == "POST"
+    assert client().get("/v1/classify").status_code == 405
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/nosuch", "/openapi.json"])
 def test_every_answer_has_the_headers_that_browsers_heed(path: str) -> None:
     answer = client().get(path)
