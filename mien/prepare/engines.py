@@ -28,6 +28,7 @@ GiveUp = Callable[[Task, str], Result]
 """The result of a task that was given up, and for what reason."""
 
 MAX_DEATHS = 2  # a video whose process dies so often is given up: it may be what kills them
+MAX_STILLBORN = 3  # so many processes in a row that die before they can work: the next would too
 CONTEXT = get_context("spawn")  # a forked copy of a process that has run onnxruntime or torch may hang
 
 
@@ -57,18 +58,20 @@ def run_local(
 class _Told(Enum):
     """What a worker's message is about."""
 
-    PROGRESS = 0
-    RESULT = 1
-    ERROR = 2
+    READY = 0
+    PROGRESS = 1
+    RESULT = 2
+    ERROR = 3
 
 
 @dataclass(slots=True)
 class _Worker:
-    """A process that does one task at a time; `task` is what it is at."""
+    """A process that does one task at a time; `task` is what it is at. is_ready: it has begun to work at all."""
 
     process: Any
     pipe: Connection
     task: Any = None
+    is_ready: bool = False
 
 
 def run_processes(
@@ -82,9 +85,10 @@ def run_processes(
     """Several at a time, in the order in which they are done. Tasks are taken when there is someone to do them.
 
     A process that dies (killed for want of memory, crashed in a decoder) is replaced, and its task tried once more
-    after all others; if that one's process dies too, `give_up` says what the result is, and the others go on.
+    after all others; if that one's process dies too, `give_up` says what the result is, and the others go on. Raises
+    MienError where processes die before they can work.
     """
-    waiting, deadly, crew = _Waiting(tasks), list[Any](), list[_Worker]()
+    waiting, deadly, crew, stillborn = _Waiting(tasks), list[Any](), list[_Worker](), 0
     try:
         while True:
             _employ(crew, waiting, job, workers=workers)
@@ -97,6 +101,11 @@ def run_processes(
                 except (EOFError, OSError):
                     crew.remove(worker)
                     _let_go(worker)
+                    if not worker.is_ready:
+                        stillborn += 1
+                        _require_births(stillborn, worker.process.exitcode)
+                        waiting.put_back(worker.task)
+                        continue
                     deadly.append(worker.task)
                     if sum(task is worker.task for task in deadly) >= MAX_DEATHS:
                         yield give_up(worker.task, _why_given_up(worker.process.exitcode))
@@ -104,6 +113,8 @@ def run_processes(
                         waiting.put_back(worker.task)
                     continue
                 match about:
+                    case _Told.READY:
+                        worker.is_ready, stillborn = True, 0
                     case _Told.RESULT:
                         worker.task = None
                         yield message
@@ -158,15 +169,24 @@ def _let_go(worker: _Worker) -> None:
     worker.pipe.close()
 
 
+def _require_births(stillborn: int, code: int) -> None:
+    if stillborn >= MAX_STILLBORN:
+        raise MienError(
+            f"{stillborn} processes in a row died before they could begin; the last {_end_of(code)}. A script that "
+            "calls `prepare` must do so under `if __name__ == '__main__':`; or do without processes, with workers=1"
+        )
+
+
 def _why_given_up(code: int) -> str:
     """What is told of a task, by the exit status of the last process that died at it."""
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-    if code == 1:
-        how += " (a script that calls `prepare` must do so under `if __name__ == '__main__':`)"
     return (
-        f"the process that worked on it {how}, {MAX_DEATHS} times; is there enough memory? Try with fewer workers, or "
-        "rewrite the file with ffmpeg"
+        f"the process that worked on it {_end_of(code)}, {MAX_DEATHS} times; is there enough memory? Try with fewer "
+        "workers, or rewrite the file with ffmpeg"
     )
+
+
+def _end_of(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
 
 
 def _dismiss(crew: list[_Worker]) -> None:
@@ -191,6 +211,7 @@ def _work(job: Job, pipe: Connection) -> None:
             pipe.send((_Told.PROGRESS, (video, stage, fraction)))
 
     try:
+        pipe.send((_Told.READY, None))
         while True:
             task = pipe.recv()
             try:

@@ -18,7 +18,7 @@ from mien.prepare.engines import OnProgress, run_here, run_processes
 from mien.prepare.places import Place
 from mien.prepare.video import PreparedVideo
 from mien.prepare.videos import NamedVideo
-from mien.types import Skipped
+from mien.types import MienError, Skipped
 from mien.whole_file import DiskFullError
 
 VIDEOS = [NamedVideo(name=name, place=Place.of("/none"), file=f"{name}.mp4", num_bytes=1) for name in "abcde"]
@@ -89,12 +89,11 @@ def measure(extra: object, task: bytes, on_progress: OnProgress) -> str:
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_before_it_took_a_large_task_is_one_that_died() -> None:
-    """A task that does not fit into the pipe cannot be sent to a process that never reads."""
-    task = bytes(10_000_000)
+def test_processes_that_die_at_their_start_end_the_run() -> None:
+    """Nor can a task that does not fit into the pipe be sent to a process that never reads."""
     job = partial(measure, DiesOnArrival())
-    (reason,) = run_processes(job, [task], workers=1, on_progress=no_progress, give_up=lambda _, reason: reason)
-    assert "ended with status 3" in reason
+    with pytest.raises(MienError, match=r"3 processes in a row died .* the last ended with status 3.*workers=1"):
+        list(run_processes(job, [bytes(10_000_000)] * 5, workers=1, on_progress=no_progress, give_up=give_up))
 
 
 @pytest.mark.slow
