@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -10,13 +11,16 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 from jaxtyping import UInt8
+from PIL import Image
 
 from mien.analyze.boxes_over_time import BoxesOverTime
 from mien.analyze.drawing import Drawn, Label, colour_of, draw_persons
 from mien.analyze.scene import Scene
 from mien.analyze.timeline import UNCERTAIN, Timeline
 from mien.media.video import IMAGE_SUFFIXES, read_frames
+from mien.types import MienError
 from mien.whole_file import whole_file
 
 VIDEO_FILE, PICTURE_FILE = "annotated.mp4", "annotated.jpg"
@@ -45,12 +49,10 @@ def annotated_with(path: Path) -> str | None:
     if not path.is_file():
         return None
     if path.name == PICTURE_FILE:
-        from PIL import Image
-
         with suppress(OSError), Image.open(path) as image:
             return str(image.info.get("comment", b"").decode(errors="replace")) or None
         return None
-    with suppress(av.error.FFmpegError, OSError), av.open(str(path), metadata_errors="replace") as container:
+    with suppress(av.error.FFmpegError), av.open(str(path), metadata_errors="replace") as container:
         return container.metadata.get(MARK)
     return None
 
@@ -61,65 +63,60 @@ def annotate(
     timeline: Timeline,
     scene: Scene,
     *,
+    step_s: float,
     mark: str,
     on_done: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Writes `out`, an MP4 (H.264) or for a picture a JPEG, in which `mark` is kept.
+    """Writes `out`, an MP4 (H.264) or for a picture a JPEG, in which `mark` is kept. `step_s` is between samples.
 
-    `on_done` is told how many of how many tenths of a second are drawn.
+    `on_done` is told how many of how many tenths of a second are drawn. Raises MienError where the sound or the
+    pictures go into no MP4, DiskFullError where there is no room.
     """
-    if scene.video.is_picture:
-        _annotate_picture(path, out, timeline, scene, mark=mark)
-    else:
-        _annotate_video(path, out, timeline, scene, mark=mark, on_done=on_done)
+    artist = _Artist(timeline, scene, step_s=step_s)
+    try:
+        if scene.video.is_picture:
+            _annotate_picture(path, out, artist, mark=mark)
+        else:
+            _annotate_video(path, out, artist, scene, mark=mark, on_done=on_done)
+    except av.error.FFmpegError as error:
+        raise MienError(f"{path} cannot be drawn into an MP4 ({error}); leave that out with --no-annotate") from error
 
 
-def _annotate_picture(path: Path, out: Path, timeline: Timeline, scene: Scene, *, mark: str) -> None:
-    from PIL import Image
-
+def _annotate_picture(path: Path, out: Path, artist: _Artist, *, mark: str) -> None:
     (picture,) = read_frames(path, fps=1.0, short_side=None)
-    _Artist(timeline, scene).draw(picture.rgb, 0.0)
+    artist.draw(picture.rgb, 0.0)
     with whole_file(out) as part:
         Image.fromarray(picture.rgb).save(part, format="JPEG", quality=JPEG_QUALITY, comment=mark.encode())
 
 
 def _annotate_video(
-    path: Path, out: Path, timeline: Timeline, scene: Scene, *, mark: str, on_done: Callable[[int, int], None]
+    path: Path, out: Path, artist: _Artist, scene: Scene, *, mark: str, on_done: Callable[[int, int], None]
 ) -> None:
-    artist, total = _Artist(timeline, scene), round(10 * scene.video.duration_s)
-    pictures = read_frames(path, fps=None, short_side=SHORT_SIDE)
+    total, last = round(10 * scene.video.duration_s), -1
     with (
         whole_file(out) as part,
         av.open(str(path), metadata_errors="replace") as source,
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         container.metadata[MARK] = mark
-        stream: Any = None
-        sound: _Sound | None = None
-        last = -1
-        for picture in pictures:
+        pictures = read_frames(path, fps=None, short_side=SHORT_SIDE)
+        first = next(pictures)
+        stream, sound = _add_video(container, first.rgb, fps=scene.video.fps), _Sound(source, container)
+        for picture in itertools.chain([first], pictures):
             artist.draw(picture.rgb, picture.time_s)
-            if stream is None:
-                stream = _add_video(container, picture.rgb, fps=scene.video.fps)
-                sound = _Sound(source, container)
-            ticks = max(last + 1, round(picture.time_s * TICKS))
-            last = ticks
-            _encode(container, stream, picture.rgb, ticks)
-            assert sound is not None
+            last = max(last + 1, round(picture.time_s * TICKS))
+            _encode(container, stream, picture.rgb, last)
             sound.write(until_s=picture.time_s)
             on_done(min(total, round(10 * picture.time_s)), total)
-        container.mux(stream.encode())
-        assert sound is not None
+        container.mux(stream.encode(None))
         sound.write(until_s=np.inf)
 
 
 class _Artist:
     """Draws everyone of a timeline into pictures that come by time."""
 
-    def __init__(self, timeline: Timeline, scene: Scene) -> None:
-        times = timeline.table["time_s"].to_numpy()
-        apart = np.diff(np.unique(times))
-        self._boxes = BoxesOverTime(timeline, step_s=float(apart.min()) if len(apart) else 0.0, shots=scene.shots)
+    def __init__(self, timeline: Timeline, scene: Scene, *, step_s: float) -> None:
+        self._boxes = BoxesOverTime(timeline, step_s=step_s, shots=scene.shots)
         self._scene = scene
         self._words = timeline.words
         self._widest = max((f"{word} 100 %" for word in timeline.words), key=len)
@@ -158,13 +155,16 @@ def _add_video(container: Any, rgb: UInt8[np.ndarray, "h w 3"], *, fps: float) -
     stream.pix_fmt = "yuv420p"
     stream.options = {"preset": "veryfast", "crf": "21"}
     stream.codec_context.time_base = Fraction(1, TICKS)
-    stream.codec_context.color_range = 1  # as players take it to be
+    context = stream.codec_context
+    context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709.value
     return stream
 
 
 def _encode(container: Any, stream: Any, rgb: UInt8[np.ndarray, "h w 3"], ticks: int) -> None:
     even = np.ascontiguousarray(rgb[: stream.height, : stream.width])
-    frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(format="yuv420p")
+    frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709
+    )
     frame.pts, frame.time_base = ticks, Fraction(1, TICKS)
     container.mux(stream.encode(frame))
 
@@ -211,7 +211,7 @@ class _Sound:
     def _put(self, packet: Any) -> None:
         origin = round(self._origin_s / packet.time_base)
         if self._is_copied:
-            if packet.dts is None:
+            if packet.dts is None or packet.pts is None:
                 return
             packet.pts, packet.dts = packet.pts - origin, packet.dts - origin
             if packet.pts >= 0:
@@ -220,5 +220,5 @@ class _Sound:
             return
         with suppress(av.error.FFmpegError):
             for frame in packet.decode():
-                frame.pts = None
+                frame.pts = None if frame.pts is None else max(0, frame.pts - origin)
                 self._container.mux(self._stream.encode(frame))

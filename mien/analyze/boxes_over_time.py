@@ -56,15 +56,11 @@ class BoxesOverTime:
         return max(shot.start_s, float(self._time_s[rows[0]]) - self._step_s / 2)
 
     def _end_s(self, rows: Int64[np.ndarray, "_"]) -> float:
-        """Half a step after the last sample, but not after the shot, except for the video's last."""
-        number = int(self._shot[rows[-1]])
-        held_s = float(self._time_s[rows[-1]]) + self._step_s / 2
-        is_last = number + 1 == len(self._shots)
-        return (
-            held_s + self._step_s / 2
-            if is_last
-            else min(held_s, max(self._shots[number].end_s, held_s - self._step_s / 2))
-        )
+        """Half a step after the last sample, but not after the shot's last picture; a whole step at the video's end."""
+        last_s, number = float(self._time_s[rows[-1]]), int(self._shot[rows[-1]])
+        if number + 1 == len(self._shots):
+            return last_s + self._step_s
+        return min(last_s + self._step_s / 2, max(last_s, self._shots[number].end_s))
 
     def _box(self, rows: Int64[np.ndarray, "_"], time_s: float) -> Box | None:
         times = self._time_s[rows]

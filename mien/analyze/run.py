@@ -199,8 +199,15 @@ def _answer(models: Models, path: Path, out: Path, scene: Scene, marks: Marks, t
         tell("score", 1, 1)
     annotated = annotate.file_of(path, out)
     if settings.annotate and annotate.annotated_with(annotated) != marks.timeline:
-        on_done = partial(tell, "annotate")
-        annotate.annotate(path, annotated, Timeline.load(out), scene, mark=marks.timeline, on_done=on_done)
+        annotate.annotate(
+            path,
+            annotated,
+            Timeline.load(out),
+            scene,
+            step_s=1 / settings.samples_per_s,
+            mark=marks.timeline,
+            on_done=partial(tell, "annotate"),
+        )
     if not settings.annotate:  # what is there may show other answers
         annotated.unlink(missing_ok=True)
 
