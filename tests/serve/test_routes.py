@@ -205,6 +205,7 @@ def test_texts_that_are_none_or_too_many_are_refused(client: TestClient, body: A
     assert message(answer)
 
 
+@pytest.mark.slow
 def test_more_requests_than_there_are_places_are_turned_away(client: TestClient, video: bytes) -> None:
     statuses = list[int]()
 
