@@ -13,6 +13,7 @@ from mien.cli_captions import captions
 from mien.cli_classify import PrecisionOption, classify
 from mien.cli_data import data
 from mien.cli_finetune import finetune
+from mien.cli_serve import serve
 from mien.errors import MienError
 from mien.terminal import (
     PrepareBars,
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(captions, name="captions")
 app.command()(finetune)
+app.command()(serve)
 
 TheatreOut = Annotated[Path, typer.Argument(help="Folder to make the theatre in.")]
 

@@ -36,6 +36,7 @@ VERBS = (
     "convert",
     "doctor",
     "inspect",
+    "serve",
     "export",
     "import",
 )

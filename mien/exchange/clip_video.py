@@ -14,6 +14,7 @@ import simplejpeg
 from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 
+from mien.media.container import open_media
 from mien.media.video import SCALING
 from mien.types import MienError
 
@@ -45,7 +46,7 @@ def encode_clip(jpegs: Sequence[bytes], *, fps: float, width: int, height: int, 
 
 def stored_jpegs(mp4: bytes) -> list[bytes]:
     """The JPEGs of a clip that was written with `mjpeg`, byte for byte. Raises MienError if it is of another codec."""
-    with _errors("read"), av.open(io.BytesIO(mp4)) as container:
+    with _errors("read"), open_media(io.BytesIO(mp4)) as container:
         stream = _video_stream(container)
         if stream.codec_context.name != "mjpeg":
             raise MienError(f"its video is {stream.codec_context.name}, where mjpeg is expected; export it again")
@@ -54,7 +55,7 @@ def stored_jpegs(mp4: bytes) -> list[bytes]:
 
 def decoded_pictures(mp4: bytes, *, width: int, height: int) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The pictures of a clip in order, cut to `width` x `height`."""
-    with _errors("read"), av.open(io.BytesIO(mp4)) as container:
+    with _errors("read"), open_media(io.BytesIO(mp4)) as container:
         stream = _video_stream(container)
         stream.codec_context.thread_count = 1
         reformatter = VideoReformatter()

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from mien.media.container import open_media
 from mien.types import MienError
 
 SAMPLE_RATE = 16_000
@@ -48,7 +49,7 @@ def sound_pieces(path: Path) -> Iterator[Float32[np.ndarray, "_"]]:
     if not path.is_file():
         raise MienError(f"no video at {path}")
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = open_media(path)
     except (av.error.FFmpegError, OSError) as error:
         raise MienError(f"{path} cannot be read ({error.strerror}): fetch it again, or remove it") from error
     is_silent = True

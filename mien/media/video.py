@@ -14,6 +14,7 @@ import numpy as np
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from jaxtyping import Float64, UInt8
 
+from mien.media.container import open_media
 from mien.types import MienError
 
 VIDEO_SUFFIXES = frozenset({
@@ -159,7 +160,7 @@ def _open(path: Path, *, threads: int) -> Iterator[tuple[Any, Any]]:
     if path.stat().st_size == 0:
         raise MienError(f"{path} is empty (0 bytes): copy or download it again")
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = open_media(path)
     except (av.error.FFmpegError, OSError) as error:
         raise MienError(
             f"{path} cannot be read as a video ({error.strerror}): it is of another kind, or was cut off before its "
