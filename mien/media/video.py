@@ -135,7 +135,7 @@ def read_frames(path: Path, *, fps: float | None, short_side: int | None, thread
 
 
 def pictures_at(path: Path, times_s: Sequence[float], *, short_side: int | None) -> Iterator[TimedPicture]:
-    """What a viewer sees at each of the rising `times_s`, as `read_frames` shows it, without decoding what lies between.
+    """What a viewer sees at each of the rising `times_s`, shrunk as by `read_frames`; what lies between is leapt over.
 
     One picture a time: the last to appear by then; the first one where none has yet. `time_s` is when it appeared.
     AVI files, which have no times to seek by, are decoded through. Raises MienError as `read_frames` does.

@@ -11,7 +11,8 @@ import numpy as np
 import simplejpeg
 from jaxtyping import Float, UInt8
 
-from mien.analyze.page.people import Peak, View, peaks_of
+from mien.analyze.page.people import View
+from mien.analyze.record import Peak
 from mien.media.video import pictures_at
 
 JPEG_QUALITY = 80
@@ -28,32 +29,40 @@ class KeyPicture:
     """A picture cut out around a person, as JPEG; `box` is left, top, width, height in per cent of it."""
 
     peak: Peak
-    time_s: float
     jpeg: bytes
     width: int
     height: int
     box: tuple[float, float, float, float]
 
 
-def key_pictures(video: Path, people: Sequence[View], *, at_most: int) -> dict[tuple[int, str], list[KeyPicture]]:
+def key_pictures(
+    video: Path, people: Sequence[View], words: Sequence[str], *, at_most: int
+) -> dict[tuple[int, str], list[KeyPicture]]:
     """At most `at_most` pictures of each view's peaks, in the order of time, by the view's key.
 
     The video is gone through once, in the order of time, and only one of its pictures is held at a time. Raises
     MienError where the video cannot be read.
     """
-    wanted = [(view, peak) for view in people for peak in peaks_of(view, at_most=at_most)]
-    wanted.sort(key=lambda each: each[0].time_s[each[1].sample])
-    times_s = [float(view.time_s[peak.sample]) for view, peak in wanted]
+    wanted = [(view, peak) for view in people for peak in _peaks(view, words, at_most=at_most)]
+    wanted.sort(key=lambda each: each[1].time_s)
     found: dict[tuple[int, str], list[KeyPicture]] = {view.key: [] for view in people}
-    shown = pictures_at(video, times_s, short_side=None)
-    for (view, peak), time_s, picture in zip(wanted, times_s, shown, strict=True):
-        found[view.key].append(_cut_out(picture.rgb, view.xyxy[peak.sample], peak=peak, time_s=time_s))
+    shown = pictures_at(video, [peak.time_s for _, peak in wanted], short_side=None)
+    for (view, peak), picture in zip(wanted, shown, strict=True):
+        sample = int(np.abs(view.time_s - peak.time_s).argmin())
+        found[view.key].append(_cut_out(picture.rgb, view.xyxy[sample], peak=peak))
     return found
 
 
-def _cut_out(
-    rgb: UInt8[np.ndarray, "h w 3"], xyxy: Float[np.ndarray, "4"], *, peak: Peak, time_s: float
-) -> KeyPicture:
+def _peaks(view: View, words: Sequence[str], *, at_most: int) -> list[Peak]:
+    """The person's most probable peaks; of someone who never shows anything for certain, the likeliest all the same."""
+    if view.person.peaks:
+        return sorted(view.person.peaks, key=lambda peak: -peak.probability)[:at_most]
+    sample, word = (int(i) for i in np.unravel_index(int(view.scores.argmax()), view.scores.shape))
+    found = Peak(word=words[word], time_s=float(view.time_s[sample]), probability=float(view.scores[sample, word]))
+    return [found]
+
+
+def _cut_out(rgb: UInt8[np.ndarray, "h w 3"], xyxy: Float[np.ndarray, "4"], *, peak: Peak) -> KeyPicture:
     height, width = rgb.shape[:2]
     left, top, right, bottom = _around(xyxy.astype(np.float64).tolist(), width=width, height=height)
     scale = HEIGHT / (bottom - top)
@@ -65,7 +74,6 @@ def _cut_out(
     y0, y1 = (100 * (float(y) - top) / (bottom - top) for y in np.clip(xyxy[[1, 3]], top, bottom))
     return KeyPicture(
         peak=peak,
-        time_s=time_s,
         jpeg=bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(small), quality=JPEG_QUALITY, colorsubsampling="420")),
         width=size[0],
         height=size[1],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,7 +12,8 @@ import numpy as np
 
 from mien.analyze.page.key_pictures import KeyPicture
 from mien.analyze.page.people import View, stretches_of
-from mien.analyze.page.plot import Axis, Binned, band, binned, cuts, curve, likeliest, time_scale
+from mien.analyze.page.plot import Axis, Binned, band, binned, curve, cuts, likeliest, time_scale
+from mien.analyze.timeline import UNCERTAIN
 
 SHOWN_WORDS = 8
 """Words of a plot that stand open; further ones can be unfolded."""
@@ -49,27 +51,41 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
 
 
-def word_order(people: Sequence[View]) -> list[int]:
+def names_of(people: Sequence[View]) -> dict[tuple[int, str], str]:
+    """What each view is called, by its key: the person's number, and the source where a person has two."""
+    tracks = Counter(view.person.track for view in people)
+    several = {track for track, count in tracks.items() if count > 1}
+    return {
+        view.key: f"{view.person.track}, {view.person.source}"
+        if view.person.track in several
+        else f"{view.person.track}"
+        for view in people
+    }
+
+
+def word_order(people: Sequence[View], words: Sequence[str]) -> list[int]:
     """The words' places, the one that is likeliest most of the time first; then by mean probability."""
-    time = sum(view.shares * view.seconds for view in people)
-    mean = sum(view.scores.mean(axis=0) * view.seconds for view in people)
-    return np.lexsort((-np.asarray(mean), -np.asarray(time))).tolist()
+    time, mean = np.zeros(len(words)), np.zeros(len(words))
+    for view in people:
+        time += view.person.seconds * np.array([view.person.shares.get(word, 0.0) for word in words])
+        mean += view.person.seconds * view.scores.mean(axis=0)
+    return np.lexsort((-mean, -time)).tolist()
 
 
 def person_section(
     views: Sequence[View], pictures: Sequence[Sequence[KeyPicture]], drawing: Drawing
 ) -> tuple[str, list[Readings]]:
     """The section as HTML, and its plots' readings. `views` are one person's, a source each; so are `pictures`."""
-    first = views[0]
-    where = f"{clock(first.start_s)} – {clock(first.end_s)}, in sight for {first.seconds:.1f} s"
-    heading = f'<h3 id="person-{first.track}">Person {first.track} <span class="soft">{where}</span></h3>'
+    first, person = views[0], views[0].person
+    where = f"{clock(first.start_s)} – {clock(first.end_s)}, in sight for {person.seconds:.1f} s"
+    heading = f'<h3 id="person-{first.person.track}">Person {first.person.track} <span class="soft">{where}</span></h3>'
     parts, readings = [heading], []
     for view, own in zip(views, pictures, strict=True):
         body, reading = _plot(view, drawing)
-        source = f'<h4>{_source(view.source)}</h4>' if len(views) > 1 else ""
+        source = f"<h4>{_source(view.person.source)}</h4>" if len(views) > 1 else ""
         parts.append(f"{source}{body}{_pictures(own, drawing)}")
         readings.append(reading)
-    return f'<section class="person" aria-labelledby="person-{first.track}">{"".join(parts)}</section>', readings
+    return f'<section class="person" aria-labelledby="person-{first.person.track}">{"".join(parts)}</section>', readings
 
 
 def still_section(views: Sequence[View], pictures: Sequence[Sequence[KeyPicture]], drawing: Drawing) -> str:
@@ -77,12 +93,12 @@ def still_section(views: Sequence[View], pictures: Sequence[Sequence[KeyPicture]
     first = views[0]
     bodies = []
     for view, own in zip(views, pictures, strict=True):
-        source = f"<h4>{_source(view.source)}</h4>" if len(views) > 1 else ""
-        rows = "".join(_bar(word, float(view.scores[0, word]), drawing) for word in word_order([view]))
+        source = f"<h4>{_source(view.person.source)}</h4>" if len(views) > 1 else ""
+        rows = "".join(_bar(word, float(view.scores[0, word]), drawing) for word in word_order([view], drawing.words))
         body = f'{_pictures(own, drawing)}<ul class="bars" aria-label="probabilities">{rows}</ul>'
         bodies.append(f'{source}<div class="still">{body}</div>')
-    heading = f'<h3 id="person-{first.track}">Person {first.track}</h3>'
-    return f'<section class="person" aria-labelledby="person-{first.track}">{heading}{"".join(bodies)}</section>'
+    heading = f'<h3 id="person-{first.person.track}">Person {first.person.track}</h3>'
+    return f'<section class="person" aria-labelledby="person-{first.person.track}">{heading}{"".join(bodies)}</section>'
 
 
 def scrub(id: str, axis: Axis, *, step_s: float, label: str) -> str:
@@ -92,6 +108,11 @@ def scrub(id: str, axis: Axis, *, step_s: float, label: str) -> str:
         f'aria-valuemin="{axis.start_s:.2f}" aria-valuemax="{axis.end_s:.2f}" aria-valuenow="{axis.start_s:.2f}" '
         f'aria-valuetext="{clock(axis.start_s)}" data-step="{step_s:.4f}"><i class="cursor" hidden></i></div>'
     )
+
+
+def lanes(rows: str, *, over: str, scrub: str = "") -> str:
+    """The rows of a plot, and what lies over all of them."""
+    return f'<div class="lanes"><ul>{rows}</ul><div class="over">{over}{scrub}</div></div>'
 
 
 def scale(axis: Axis) -> str:
@@ -111,9 +132,9 @@ def axis_of(view: View, drawing: Drawing) -> Axis:
 def _plot(view: View, drawing: Drawing) -> tuple[str, Readings]:
     axis = axis_of(view, drawing)
     bins = binned(view, axis)
-    id = f"plot-{view.track}-{view.source}"
+    id = f"plot-{view.person.track}-{view.person.source}"
     over = cuts(drawing.shots_s, axis)
-    order = word_order([view])
+    order = word_order([view], drawing.words)
     top = (
         f'<li class="likeliest"><span class="name">likeliest</span><div class="lane">'
         f"{band(stretches_of(view), axis, colours=drawing.colours, labels=drawing.words)}</div>"
@@ -121,14 +142,12 @@ def _plot(view: View, drawing: Drawing) -> tuple[str, Readings]:
     )
     uncertain = _uncertain(view)
     shown = "".join(_lane(view, bins, word, drawing) for word in order[:SHOWN_WORDS])
-    label = f"time, person {view.track} {_source(view.source)}"
-    lanes = _lanes(top + shown + uncertain, over, scrub(id, axis, step_s=view.step_s, label=label))
+    label = f"time, person {view.person.track} {_source(view.person.source)}"
+    slider = scrub(id, axis, step_s=view.step_s, label=label)
     more = ""
     if rest := order[SHOWN_WORDS:]:
         rows = "".join(_lane(view, bins, word, drawing) for word in rest)
-        more = (
-            f"<details><summary>{len(rest)} more words, less of the time</summary>{_lanes(rows, over, '')}</details>"
-        )
+        more = f"<details><summary>{len(rest)} more words, less of the time</summary>{lanes(rows, over=over)}</details>"
     note = (
         f'<p class="soft note">Each column is {bins.samples_per_bin} samples ({bins.bin_s:.2f} s): '
         "their mean, and lighter behind it the highest.</p>"
@@ -136,18 +155,14 @@ def _plot(view: View, drawing: Drawing) -> tuple[str, Readings]:
         else ""
     )
     body = (
-        f'<div class="plot">{lanes}<div class="row">{scale(axis)}</div>'
-        f'<output class="reading" for="{id}"></output>{more}{note}</div>'
+        f'<div class="plot">{lanes(top + shown + uncertain, over=over, scrub=slider)}'
+        f'<div class="row">{scale(axis)}</div><output class="reading" for="{id}"></output>{more}{note}</div>'
     )
     return body, Readings(id=id, bin_s=bins.bin_s, bins=likeliest(bins, count=TOLD))
 
 
-def _lanes(rows: str, over: str, scrub: str) -> str:
-    return f'<div class="lanes"><ul>{rows}</ul><div class="over">{over}{scrub}</div></div>'
-
-
 def _lane(view: View, bins: Binned, word: int, drawing: Drawing) -> str:
-    share = float(view.shares[word])
+    share = view.person.shares.get(drawing.words[word], 0.0)
     about = f"likeliest in {share:.1%} of the time; at most {float(view.scores[:, word].max()):.0%} probable"
     return (
         f'<li title="{about}"><span class="name" dir="auto">{escape(drawing.words[word])}</span>'
@@ -157,11 +172,12 @@ def _lane(view: View, bins: Binned, word: int, drawing: Drawing) -> str:
 
 
 def _uncertain(view: View) -> str:
-    if not view.uncertain_share:
+    share = view.person.shares.get(UNCERTAIN, 0.0)
+    if not share:
         return ""
     return (
         '<li class="uncertain"><span class="name">uncertain</span><div class="lane"></div>'
-        f"{_share(view.uncertain_share, colour='var(--soft)')}</li>"
+        f"{_share(share, colour='var(--soft)')}</li>"
     )
 
 
@@ -191,16 +207,16 @@ def _pictures(pictures: Sequence[KeyPicture], drawing: Drawing) -> str:
 
 
 def _picture(picture: KeyPicture, drawing: Drawing) -> str:
-    word, colour = escape(drawing.words[picture.peak.word]), drawing.colours[picture.peak.word]
+    word, colour = escape(picture.peak.word), drawing.colours[drawing.words.index(picture.peak.word)]
     told = f"{100 * picture.peak.probability:.0f}&#8239;%"
     left, top, width, height = picture.box
     place = f"left:{left:.1f}%;top:{top:.1f}%;width:{width:.1f}%;height:{height:.1f}%"
     uri = "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
-    time = clock(picture.time_s)
+    time = clock(picture.peak.time_s)
     return (
         f'<li style="--c:{colour}"><div class="frame"><img alt="the person at {time}" loading="lazy" decoding="async" '
         f'width="{picture.width}" height="{picture.height}" src="{uri}"><i class="box" style="{place}"></i></div>'
-        f'<button type="button" class="time" data-time="{picture.time_s:.3f}">{time}</button> '
+        f'<button type="button" class="time" data-time="{picture.peak.time_s:.3f}">{time}</button> '
         f'<b dir="auto">{word}</b> {told}</li>'
     )
 

@@ -14,7 +14,7 @@ from html import escape
 import numpy as np
 from jaxtyping import Float64, Int
 
-from mien.analyze.page.people import UNCERTAIN, View, Stretch
+from mien.analyze.page.people import NO_WORD, Stretch, View
 from mien.eval.charts import ticks
 
 MOST_BINS = 600
@@ -73,7 +73,10 @@ def curve(bins: Binned, word: int, *, colour: str) -> str:
     if bins.samples_per_bin > 1:
         behind = f'<path class="highest" fill="{colour}" d="{_area(bins.highest[:, word])}"/>'
     return _svg(
-        f'{behind}<path fill="{colour}" d="{_area(bins.mean[:, word])}"/>', width=len(bins.mean), height=100, cls="curve"
+        f'{behind}<path fill="{colour}" d="{_area(bins.mean[:, word])}"/>',
+        width=len(bins.mean),
+        height=100,
+        cls="curve",
     )
 
 
@@ -87,14 +90,12 @@ def band(stretches: Iterable[Stretch], axis: Axis, *, colours: Sequence[str], la
     for stretch in stretches:
         left, right = axis.place(stretch.start_s), axis.place(stretch.end_s)
         width = max((right - left) * BAND / 100, LEAST_BAND)
-        y, height = (43, 14) if stretch.top == UNCERTAIN else (0, 100)
+        y, height = (43, 14) if stretch.top == NO_WORD else (0, 100)
         paths.setdefault(stretch.top, []).append(f"M{left * BAND / 100:.1f} {y}h{width:.1f}v{height}h-{width:.1f}z")
-        if labels and stretch.top != UNCERTAIN and right - left > LABELLED:
+        if labels and stretch.top != NO_WORD and right - left > LABELLED:
             place = f"left:{left:.2f}%;width:{right - left:.2f}%"
             written.append(f'<span style="{place}" dir="auto">{escape(labels[stretch.top])}</span>')
-    drawn = "".join(
-        f'<path {_fill(top, colours)} d="{"".join(parts)}"/>' for top, parts in sorted(paths.items())
-    )
+    drawn = "".join(f'<path {_fill(top, colours)} d="{"".join(parts)}"/>' for top, parts in sorted(paths.items()))
     return _svg(drawn, width=BAND, height=100, cls="band") + "".join(written)
 
 
@@ -134,19 +135,20 @@ def likeliest(bins: Binned, *, count: int) -> list[list[int]]:
 def _area(values: Float64[np.ndarray, "k"]) -> str:
     """The area under values in [0, 1] as a path 100 high; values stand in the middle of columns of width 1."""
     heights = np.round(100 * values)
+    edges = np.flatnonzero(np.diff(np.isfinite(heights), prepend=False, append=False))  # where runs begin and end
     parts = []
-    for run in np.ma.clump_unmasked(np.ma.masked_invalid(heights)):
-        y = [int(100 - h) for h in heights[run].clip(0, 100)]
+    for start, end in edges.reshape(-1, 2).tolist():
+        y = [int(100 - height) for height in heights[start:end].clip(0, 100)]
         if not any(value < 100 for value in y):
             continue
         steps = "".join("h1" if b == a else f"l1 {b - a}" for a, b in itertools.pairwise(y))
         level = re.sub("(?:h1)+", lambda found: f"h{len(found[0]) // 2}", steps)
-        parts.append(f"M{run.start} 100V{y[0]}h.5{level}h.5V100z")
+        parts.append(f"M{start} 100V{y[0]}h.5{level}h.5V100z")
     return "".join(parts)
 
 
 def _fill(top: int, colours: Sequence[str]) -> str:
-    return 'class="uncertain"' if top == UNCERTAIN else f'fill="{colours[top]}"'
+    return 'class="uncertain"' if top == NO_WORD else f'fill="{colours[top]}"'
 
 
 def _svg(inside: str, *, width: float, height: float, cls: str) -> str:

@@ -7,10 +7,11 @@ from html import escape
 
 import numpy as np
 
-from mien.analyze.page.facts import Facts, Utterance
-from mien.analyze.page.people import UNCERTAIN, View, stretches_of
-from mien.analyze.page.person_section import Axis, Drawing, clock, scale, scrub
+from mien.analyze.page.people import NO_WORD, View, sights_of, stretches_of
+from mien.analyze.page.person_section import SOURCES, Axis, Drawing, clock, lanes, names_of, scale, scrub
 from mien.analyze.page.plot import band, cuts, presence
+from mien.analyze.record import Analysis, Utterance
+from mien.analyze.timeline import UNCERTAIN
 
 MOST_ROWS = 500
 """Rows of the tables of further persons and of utterances; what comes after is counted."""
@@ -21,25 +22,25 @@ INTENDED_USE = (
 )
 
 
-def head(facts: Facts, people: Sequence[View], *, words: Sequence[str], num_rows: int, files: Mapping[str, str]) -> str:
+def head(analysis: Analysis, *, num_rows: int, files: Mapping[str, str]) -> str:
     """Title, notice, numbers, the files beside the page (address to what it is), models and settings."""
-    num_persons = len({view.track for view in people})
+    num_persons = len({person.track for person in analysis.persons})
     numbers = [
         ("person" if num_persons == 1 else "persons", f"{num_persons:,}"),
-        ("words", f"{len(words):,}"),
+        ("words", f"{len(analysis.words):,}"),
         ("samples scored", f"{num_rows:,}"),
-        ("pixels", f"{facts.width} × {facts.height}"),
+        ("pixels", f"{analysis.video.width} × {analysis.video.height}"),
     ]
-    if not facts.is_picture:
-        shots = ("shot" if len(facts.shots_s) == 1 else "shots", f"{len(facts.shots_s):,}")
-        numbers = [("length", clock(facts.duration_s)), *numbers[:2], shots, *numbers[2:]]
-        numbers.append(("pictures a second", f"{facts.fps:.4g}"))
+    if not analysis.video.is_picture:
+        shots = ("shot" if len(analysis.shots) == 1 else "shots", f"{len(analysis.shots):,}")
+        numbers = [("length", clock(analysis.video.duration_s)), *numbers[:2], shots, *numbers[2:]]
+        numbers.append(("pictures a second", f"{analysis.video.fps:.4g}"))
     told = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in numbers)
     links = "".join(f'<a href="{escape(address)}">{escape(what)}</a>' for address, what in files.items())
     return (
-        f'<header><h1 dir="auto">{escape(facts.video)}</h1><p class="notice" role="note">{INTENDED_USE}</p>'
+        f'<header><h1 dir="auto">{escape(analysis.video.name)}</h1><p class="notice" role="note">{INTENDED_USE}</p>'
         f'<dl class="facts">{told}</dl>{f"<nav aria-label=files>{links}</nav>" if links else ""}'
-        f"<details><summary>How it was made: models and settings</summary>{_made_with(facts)}</details></header>"
+        f"<details><summary>How it was made: models and settings</summary>{_made_with(analysis)}</details></header>"
     )
 
 
@@ -51,26 +52,27 @@ def player(address: str) -> str:
     )
 
 
-def overview(people: Sequence[View], others: Sequence[View], facts: Facts, drawing: Drawing) -> str:
+def overview(people: Sequence[View], others: Sequence[View], analysis: Analysis, drawing: Drawing) -> str:
     """All persons over the whole video, one lane each; those who have no section of their own in one lane together."""
     axis = Axis(start_s=0.0, end_s=drawing.duration_s)
     step_s = people[0].step_s
+    names = names_of(people)
     rows = [
-        f'<li><a class="name" href="#person-{view.track}">person {view.track}</a><div class="lane">'
+        f'<li><a class="name" href="#person-{view.person.track}">person {names[view.key]}</a><div class="lane">'
         f"{band(stretches_of(view), axis, colours=drawing.colours)}</div></li>"
         for view in people
     ]
     if others:
-        spans = (span for view in others for span in _sights(view))
-        count = len({view.track for view in others})
+        spans = (span for view in others for span in sights_of(view))
+        count = len({view.person.track for view in others})
         name = f'<a class="name" href="#others">{count:,} {"other" if count == 1 else "others"}</a>'
         rows.append(f'<li>{name}<div class="lane">{presence(spans, axis, cls="there")}</div></li>')
-    if facts.utterances:
-        said = presence(((u.start_s, u.end_s) for u in facts.utterances), axis, cls="said")
+    if analysis.utterances:
+        said = presence(((u.start_s, u.end_s) for u in analysis.utterances), axis, cls="said")
         rows.append(f'<li class="words"><a class="name" href="#said">words</a><div class="lane">{said}</div></li>')
     used = {int(top) for view in people for top in np.unique(view.top)}
-    legend = "".join(_key(drawing, top) for top in range(len(drawing.words)) if top in used)
-    if UNCERTAIN in used:
+    legend = "".join(_legend(drawing, top) for top in range(len(drawing.words)) if top in used)
+    if NO_WORD in used:
         legend += '<li><i class="key uncertain"></i>uncertain</li>'
     over = cuts(drawing.shots_s, axis)
     if over:
@@ -80,37 +82,49 @@ def overview(people: Sequence[View], others: Sequence[View], facts: Facts, drawi
         f'<section aria-labelledby="at-a-glance"><h2 id="at-a-glance">At a glance</h2>'
         f'<p class="soft">What is likeliest for whom, and when; nothing where a person is out of sight.</p>'
         f'<ul class="legend" aria-label="colours">{legend}</ul>'
-        f'<div class="plot glance"><div class="lanes"><ul>{"".join(rows)}</ul><div class="over">{over}{slider}</div></div>'
+        f'<div class="plot glance">{lanes("".join(rows), over=over, scrub=slider)}'
         f'<div class="row">{scale(axis)}</div></div></section>'
     )
 
 
-def others_section(others: Sequence[View], drawing: Drawing) -> str:
+def persons_heading(analysis: Analysis) -> str:
+    """The heading over the persons, and how their drawings are to be read."""
+    about = (
+        "How probable each word is, of all those that were asked for; they sum to 100 %."
+        if analysis.video.is_picture
+        else "Each curve is how probable a word is, from 0 at its line to 100 % at the full height; the answer is "
+        f"“uncertain” where no word reaches {analysis.settings.min_confidence:.0%}. Pictures are of the moments at "
+        "which a word was most probable."
+    )
+    return f'<h2 id="persons">Persons</h2><p class="soft">{about}</p>'
+
+
+def others_section(others: Sequence[View]) -> str:
     """The persons who have no section of their own, a row each, those seen longest first."""
     if not others:
         return ""
     shown, rest = others[:MOST_ROWS], others[MOST_ROWS:]
-    rows = "".join(_other(view, drawing) for view in shown)
+    rows = "".join(_other(view) for view in shown)
     more = ""
     if rest:
-        seconds = sum(view.seconds for view in rest)
+        seconds = sum(view.person.seconds for view in rest)
         more = f"<p>And {len(rest):,} more, in sight for {seconds:,.1f} s together: they are in the table.</p>"
-    count = len({view.track for view in others})
+    count = len({view.person.track for view in others})
+    columns = ("person", "seen", "from", "to", "in sight", "likeliest", "of the time", "uncertain")
+    heads = "".join(f"<th>{name}</th>" for name in columns)
     return (
         f'<section aria-labelledby="others"><h2 id="others">{count:,} further {"person" if count == 1 else "persons"}'
-        "</h2><p>Seen for a shorter time than those above. A person who leaves the sight and comes back in another shot "
-        f'may count as another.</p><div class="wide"><table><thead><tr><th>person</th><th>from</th><th>to</th>'
-        "<th>in sight</th><th>likeliest</th><th>of the time</th><th>uncertain</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>{more}</section>"
+        "</h2><p>Seen for a shorter time than those above. Who comes back in another shot counts as another person.</p>"
+        f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{more}</section>'
     )
 
 
-def said_section(facts: Facts, people: Sequence[View], drawing: Drawing) -> str:
+def said_section(analysis: Analysis, people: Sequence[View], drawing: Drawing) -> str:
     """What is said, and what each person in sight looks like meanwhile."""
-    if not facts.utterances:
+    if not analysis.utterances:
         return ""
-    rows = "".join(_utterance(u, people, drawing) for u in facts.utterances[:MOST_ROWS])
-    left = len(facts.utterances) - MOST_ROWS
+    rows = "".join(_utterance(u, people, drawing) for u in analysis.utterances[:MOST_ROWS])
+    left = len(analysis.utterances) - MOST_ROWS
     more = f"<p>And {left:,} more: they are in <code>analysis.json</code>.</p>" if left > 0 else ""
     return (
         '<section aria-labelledby="said"><h2 id="said">What is said</h2><p>The sentences of the subtitles, and what '
@@ -120,77 +134,79 @@ def said_section(facts: Facts, people: Sequence[View], drawing: Drawing) -> str:
     )
 
 
-def left_out_section(facts: Facts) -> str:
+def left_out_section(analysis: Analysis) -> str:
     """What was skipped, and why."""
-    if not facts.skipped:
+    if not analysis.skipped:
         return ""
     rows = "".join(
-        f"<li><code>{escape(skipped.what)}</code>: {escape(skipped.reason)}</li>" for skipped in facts.skipped[:MOST_ROWS]
+        f"<li><code>{escape(skipped.what)}</code>: {escape(skipped.reason)}</li>"
+        for skipped in analysis.skipped[:MOST_ROWS]
     )
-    left = len(facts.skipped) - MOST_ROWS
+    left = len(analysis.skipped) - MOST_ROWS
     more = f"<p>And {left:,} more: they are in <code>analysis.json</code>.</p>" if left > 0 else ""
     return f'<section aria-labelledby="left-out"><h2 id="left-out">Left out</h2><ul>{rows}</ul>{more}</section>'
 
 
-def nobody(facts: Facts) -> str:
+def nobody(analysis: Analysis) -> str:
     """What stands in place of everything else where there is nobody to look at."""
-    what = "picture" if facts.is_picture else "video"
+    what = "picture" if analysis.video.is_picture else "video"
     return (
         f"<section><h2>Nobody was found</h2><p>No face and no person was found in this {what}, so there is nothing to "
         "draw. Faces of less than some 20 pixels, from behind or in the dark are missed.</p></section>"
     )
 
 
-def _made_with(facts: Facts) -> str:
-    models = "".join(f"<tr><th>{escape(k)}</th><td><code>{escape(v)}</code></td></tr>" for k, v in facts.models.items())
-    asked = "".join(
-        f"<tr><th>{escape(k)}</th><td><code>{escape(v)}</code></td></tr>" for k, v in facts.settings.items()
-    )
-    return f'<div class="wide"><table class="made"><tbody>{models}{asked}</tbody></table></div>'
+def _made_with(analysis: Analysis) -> str:
+    rows = [("mien", analysis.version)]
+    for source, model in analysis.models.items():
+        license = f"; weights: {model.weights_license}" if model.weights_license else ""
+        rows.append((f"model, {SOURCES[source]}", f"{model.name} ({model.weights_hash}){license}"))
+    rows += [("head", f"{head.path} ({head.kind}, {head.sha256[:12]})") for head in analysis.heads]
+    rows += [(f"detector, {SOURCES[source]}", name) for source, name in analysis.detectors.items()]
+    asked = analysis.settings.model_dump(mode="json")
+    rows += [(name, ", ".join(map(str, v)) if isinstance(v, list) else str(v)) for name, v in asked.items()]
+    told = "".join(f"<tr><th>{escape(name)}</th><td><code>{escape(v)}</code></td></tr>" for name, v in rows)
+    return f'<div class="wide"><table class="made"><tbody>{told}</tbody></table></div>'
 
 
-def _sights(view: View) -> list[tuple[float, float]]:
-    """From when to when a person is in sight without a gap."""
-    firsts = [0, *(1 + np.flatnonzero(view.breaks)).tolist(), len(view.time_s)]
-    return [
-        (float(view.time_s[a]), float(view.time_s[b - 1]) + view.step_s)
-        for a, b in zip(firsts, firsts[1:], strict=False)
-    ]
+def _legend(drawing: Drawing, word: int) -> str:
+    return f'<li dir="auto">{_swatch(drawing.colours[word])}{escape(drawing.words[word])}</li>'
 
 
-def _key(drawing: Drawing, word: int) -> str:
-    return f'<li dir="auto"><i class="key" style="background:{drawing.colours[word]}"></i>{escape(drawing.words[word])}</li>'
-
-
-def _other(view: View, drawing: Drawing) -> str:
-    shares = view.shares
-    best = int(shares.argmax())
-    told = f"<td dir=auto>{escape(drawing.words[best])}</td><td>{shares[best]:.0%}</td>" if shares[best] else (
-        "<td>–</td><td>–</td>"
-    )
+def _other(view: View) -> str:
+    person = view.person
+    said = {word: share for word, share in person.shares.items() if word != UNCERTAIN and share}
+    best = max(said, key=said.__getitem__, default=None)
+    told = f"<td dir=auto>{escape(best)}</td><td>{said[best]:.0%}</td>" if best else "<td>–</td><td>–</td>"
     return (
-        f"<tr><th>{view.track}</th><td>{_time(view.start_s)}</td><td>{clock(view.end_s)}</td>"
-        f"<td>{view.seconds:.1f} s</td>{told}<td>{view.uncertain_share:.0%}</td></tr>"
+        f"<tr><th>{person.track}</th><td>{SOURCES[person.source]}</td><td>{_time(view.start_s)}</td>"
+        f"<td>{clock(view.end_s)}</td><td>{person.seconds:.1f} s</td>{told}"
+        f"<td>{person.shares.get(UNCERTAIN, 0.0):.0%}</td></tr>"
     )
 
 
 def _utterance(said: Utterance, people: Sequence[View], drawing: Drawing) -> str:
-    meanwhile = " ".join(filter(None, (_meanwhile(said, view, drawing) for view in people)))
+    names = names_of(people)
+    meanwhile = " ".join(filter(None, (_meanwhile(said, view, names[view.key], drawing) for view in people)))
     return (
         f'<tr><td>{_time(said.start_s)}</td><td dir="auto">{escape(said.text)}</td>'
         f"<td>{meanwhile or '<span class=soft>nobody in sight</span>'}</td></tr>"
     )
 
 
-def _meanwhile(said: Utterance, view: View, drawing: Drawing) -> str:
+def _meanwhile(said: Utterance, view: View, name: str, drawing: Drawing) -> str:
     """The person's likeliest word on average over the utterance; nothing where the person is out of sight."""
     first, end = np.searchsorted(view.time_s, [said.start_s - view.step_s / 2, said.end_s])
     if end <= first:
         return ""
     mean = view.scores[first:end].mean(axis=0)
     word = int(mean.argmax())
-    colour = f'<i class="key" style="background:{drawing.colours[word]}"></i>'
-    return f'<span class="meanwhile">{colour}{view.track}: <span dir="auto">{escape(drawing.words[word])}</span> {mean[word]:.0%}</span>'
+    told = f'<span dir="auto">{escape(drawing.words[word])}</span> {mean[word]:.0%}'
+    return f'<span class="meanwhile">{_swatch(drawing.colours[word])}{name}: {told}</span>'
+
+
+def _swatch(colour: str) -> str:
+    return f'<i class="key" style="background:{colour}"></i>'
 
 
 def _time(time_s: float) -> str:
