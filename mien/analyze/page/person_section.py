@@ -12,7 +12,7 @@ import numpy as np
 
 from mien.analyze.page.key_pictures import KeyPicture
 from mien.analyze.page.people import View, stretches_of
-from mien.analyze.page.plot import Axis, Binned, band, binned, curve, cuts, likeliest, time_scale
+from mien.analyze.page.plot import Axis, Binned, band, binned, curve, cuts, likeliest, number_line, time_scale
 from mien.analyze.timeline import UNCERTAIN
 
 SHOWN_WORDS = 8
@@ -26,9 +26,10 @@ SOURCES = {"face": "by the face", "person": "by body and setting"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawing:
-    """What all drawings of a page share: the words with their colours, the video's length, where its shots begin."""
+    """What all drawings of a page share: the words with their colours, the numbers, the video's length and shots."""
 
     words: tuple[str, ...]
+    numbers: tuple[str, ...]
     colours: tuple[str, ...]
     duration_s: float
     shots_s: tuple[float, ...]
@@ -117,7 +118,10 @@ def lanes(rows: str, *, over: str, scrub: str = "") -> str:
 
 def scale(axis: Axis) -> str:
     """The round times under a plot."""
-    marks = "".join(f'<span style="left:{place:.2f}%">{clock(time_s)}</span>' for time_s, place in time_scale(axis))
+    marks = "".join(
+        f'<span class="{"end" if place > 94 else ""}" style="left:{place:.2f}%">{clock(time_s)}</span>'
+        for time_s, place in time_scale(axis)
+    )
     return f'<div class="scale" aria-hidden="true">{marks}</div>'
 
 
@@ -131,7 +135,7 @@ def axis_of(view: View, drawing: Drawing) -> Axis:
 
 def _plot(view: View, drawing: Drawing) -> tuple[str, Readings]:
     axis = axis_of(view, drawing)
-    bins = binned(view, axis)
+    bins = binned(view, view.scores, axis)
     id = f"plot-{view.person.track}-{view.person.source}"
     over = cuts(drawing.shots_s, axis)
     order = word_order([view], drawing.words)
@@ -140,7 +144,7 @@ def _plot(view: View, drawing: Drawing) -> tuple[str, Readings]:
         f"{band(stretches_of(view), axis, colours=drawing.colours, labels=drawing.words)}</div>"
         f'<span class="share soft">share of time</span></li>'
     )
-    uncertain = _uncertain(view)
+    numbers = _numbers(view, axis, drawing)
     shown = "".join(_lane(view, bins, word, drawing) for word in order[:SHOWN_WORDS])
     label = f"time, person {view.person.track} {_source(view.person.source)}"
     slider = scrub(id, axis, step_s=view.step_s, label=label)
@@ -155,7 +159,7 @@ def _plot(view: View, drawing: Drawing) -> tuple[str, Readings]:
         else ""
     )
     body = (
-        f'<div class="plot">{lanes(top + shown + uncertain, over=over, scrub=slider)}'
+        f'<div class="plot">{lanes(top + shown + _uncertain(view) + numbers, over=over, scrub=slider)}'
         f'<div class="row">{scale(axis)}</div><output class="reading" for="{id}"></output>{more}{note}</div>'
     )
     return body, Readings(id=id, bin_s=bins.bin_s, bins=likeliest(bins, count=TOLD))
@@ -169,6 +173,20 @@ def _lane(view: View, bins: Binned, word: int, drawing: Drawing) -> str:
         f'<div class="lane">{curve(bins, word, colour=drawing.colours[word])}</div>'
         f"{_share(share, colour=drawing.colours[word])}</li>"
     )
+
+
+def _numbers(view: View, axis: Axis, drawing: Drawing) -> str:
+    """A lane for each number that is no probability, with its mean."""
+    bins = binned(view, view.numbers, axis)
+    rows = []
+    for place, name in enumerate(drawing.numbers):
+        low, high = float(view.numbers[:, place].min()), float(view.numbers[:, place].max())
+        line = number_line(bins.mean[:, place], low=low, high=high)
+        rows.append(
+            f'<li title="from {low:.2f} to {high:.2f}"><span class="name" dir="auto">{escape(name)}</span>'
+            f'<div class="lane">{line}</div><span class="share"><span class="soft">mean</span> <b>{view.person.means[name]:.2f}</b></span></li>'
+        )
+    return "".join(rows)
 
 
 def _uncertain(view: View) -> str:
@@ -213,11 +231,11 @@ def _picture(picture: KeyPicture, drawing: Drawing) -> str:
     place = f"left:{left:.1f}%;top:{top:.1f}%;width:{width:.1f}%;height:{height:.1f}%"
     uri = "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
     time = clock(picture.peak.time_s)
+    button = f'<button type="button" class="time" data-time="{picture.peak.time_s:.3f}">{time}</button> '
     return (
         f'<li style="--c:{colour}"><div class="frame"><img alt="the person at {time}" loading="lazy" decoding="async" '
         f'width="{picture.width}" height="{picture.height}" src="{uri}"><i class="box" style="{place}"></i></div>'
-        f'<button type="button" class="time" data-time="{picture.peak.time_s:.3f}">{time}</button> '
-        f'<b dir="auto">{word}</b> {told}</li>'
+        f'{button if drawing.duration_s else ""}<b dir="auto">{word}</b> {told}</li>'
     )
 
 

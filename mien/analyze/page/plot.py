@@ -6,16 +6,16 @@ The drawings are stretched to the width of the page, so they hold no text: names
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Float32, Float64, Int
 
 from mien.analyze.page.people import NO_WORD, Stretch, View
-from mien.eval.charts import ticks
 
 MOST_BINS = 600
 """Columns of a curve; longer stretches of time put several samples into one."""
@@ -24,6 +24,10 @@ BAND = 1000.0
 LEAST_BAND = 1.0
 """Even one sample of a long film is drawn so wide."""
 NUM_TICKS = 6
+ROUND_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+"""Steps between the times on a scale."""
+MOST_CUTS = 100
+"""More shots than so many are not marked."""
 LABELLED = 9.0
 """Stretches wider than so many per cent of the band have their word written on them."""
 
@@ -42,7 +46,7 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Binned:
-    """A person's probabilities in columns of time: mean and highest of each, NaN where the person is out of sight."""
+    """A person's values in columns of time: mean and highest of each, NaN where the person is out of sight."""
 
     start_s: float
     bin_s: float
@@ -51,8 +55,8 @@ class Binned:
     samples_per_bin: int
 
 
-def binned(view: View, axis: Axis) -> Binned:
-    """At most MOST_BINS columns over the axis, each a whole number of samples wide."""
+def binned(view: View, values: Float32[np.ndarray, "n w"], axis: Axis) -> Binned:
+    """The person's values in at most MOST_BINS columns over the axis, each a whole number of samples wide."""
     num_steps = max(1, round((axis.end_s - axis.start_s) / view.step_s))
     samples_per_bin = -(-num_steps // MOST_BINS)
     num_bins = -(-num_steps // samples_per_bin)
@@ -60,10 +64,10 @@ def binned(view: View, axis: Axis) -> Binned:
     column = ((view.time_s - axis.start_s) / bin_s + 1e-6).astype(np.int64).clip(0, num_bins - 1)
     firsts = np.flatnonzero(np.diff(column, prepend=-1))
     there = column[firsts]
-    mean, highest = (np.full((num_bins, view.scores.shape[1]), np.nan) for _ in range(2))
-    scores = view.scores.astype(np.float64)
-    mean[there] = np.add.reduceat(scores, firsts) / np.diff(firsts, append=len(column))[:, None]
-    highest[there] = np.maximum.reduceat(scores, firsts)
+    mean, highest = (np.full((num_bins, values.shape[1]), np.nan) for _ in range(2))
+    exact = values.astype(np.float64)
+    mean[there] = np.add.reduceat(exact, firsts) / np.diff(firsts, append=len(column))[:, None]
+    highest[there] = np.maximum.reduceat(exact, firsts)
     return Binned(start_s=axis.start_s, bin_s=bin_s, mean=mean, highest=highest, samples_per_bin=samples_per_bin)
 
 
@@ -78,6 +82,17 @@ def curve(bins: Binned, word: int, *, colour: str) -> str:
         height=100,
         cls="curve",
     )
+
+
+def number_line(values: Float64[np.ndarray, "k"], *, low: float, high: float) -> str:
+    """A number that is no probability, as a line between its lowest and highest value."""
+    room = (high - low) or 1.0
+    parts = []
+    for start, end in _runs(values):
+        y = 95 - 90 * (values[start:end] - low) / room
+        points = "L".join(f"{start + i + 0.5:g} {at:.0f}" for i, at in enumerate(y.tolist()))
+        parts.append(f"M{points}h.01")  # the dot of a run of one
+    return _svg(f'<path class="number" d="{"".join(parts)}"/>', width=len(values), height=100, cls="curve")
 
 
 def band(stretches: Iterable[Stretch], axis: Axis, *, colours: Sequence[str], labels: Sequence[str] = ()) -> str:
@@ -110,15 +125,22 @@ def presence(spans_s: Iterable[tuple[float, float]], axis: Axis, *, cls: str) ->
 
 
 def cuts(shots_s: Iterable[float], axis: Axis) -> str:
-    """A line at each time at which a shot begins, over all lanes; none at the edges."""
-    places = (axis.place(start_s) * BAND / 100 for start_s in shots_s if axis.start_s < start_s < axis.end_s)
-    d = "".join(f"M{x:.1f} 0V1" for x in places)
-    return _svg(f'<path d="{d}"/>', width=BAND, height=1, cls="cuts") if d else ""
+    """A line at each time at which a shot begins, over all lanes; none at the edges, nor where they would be a haze."""
+    within = cuts_within(shots_s, axis)
+    d = "".join(f"M{axis.place(start_s) * BAND / 100:.1f} 0V1" for start_s in within)
+    return _svg(f'<path d="{d}"/>', width=BAND, height=1, cls="cuts") if 0 < len(within) <= MOST_CUTS else ""
+
+
+def cuts_within(shots_s: Iterable[float], axis: Axis) -> list[float]:
+    """The beginnings of shots that lie on the axis, without its edges."""
+    return [start_s for start_s in shots_s if axis.start_s < start_s < axis.end_s]
 
 
 def time_scale(axis: Axis) -> list[tuple[float, float]]:
-    """Round times on the axis, each with its place in per cent."""
-    times = ticks(axis.start_s, axis.end_s, count=NUM_TICKS)
+    """Round times on the axis, each with its place in per cent; at most NUM_TICKS and one."""
+    length_s = axis.end_s - axis.start_s
+    step_s = next((step for step in ROUND_S if step * NUM_TICKS >= length_s), ROUND_S[-1] * math.ceil(length_s / 86400))
+    times = (k * step_s for k in range(math.ceil(axis.start_s / step_s), math.floor(axis.end_s / step_s) + 1))
     return [(time_s, axis.place(time_s)) for time_s in times]
 
 
@@ -135,9 +157,8 @@ def likeliest(bins: Binned, *, count: int) -> list[list[int]]:
 def _area(values: Float64[np.ndarray, "k"]) -> str:
     """The area under values in [0, 1] as a path 100 high; values stand in the middle of columns of width 1."""
     heights = np.round(100 * values)
-    edges = np.flatnonzero(np.diff(np.isfinite(heights), prepend=False, append=False))  # where runs begin and end
     parts = []
-    for start, end in edges.reshape(-1, 2).tolist():
+    for start, end in _runs(heights):
         y = [int(100 - height) for height in heights[start:end].clip(0, 100)]
         if not any(value < 100 for value in y):
             continue
@@ -145,6 +166,11 @@ def _area(values: Float64[np.ndarray, "k"]) -> str:
         level = re.sub("(?:h1)+", lambda found: f"h{len(found[0]) // 2}", steps)
         parts.append(f"M{start} 100V{y[0]}h.5{level}h.5V100z")
     return "".join(parts)
+
+
+def _runs(values: Float64[np.ndarray, "k"]) -> list[list[int]]:
+    """[first, end) of each run of values that are not NaN."""
+    return np.flatnonzero(np.diff(np.isfinite(values), prepend=False, append=False)).reshape(-1, 2).tolist()
 
 
 def _fill(top: int, colours: Sequence[str]) -> str:

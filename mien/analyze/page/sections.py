@@ -7,9 +7,10 @@ from html import escape
 
 import numpy as np
 
+from mien.analyze.page.palette import REST
 from mien.analyze.page.people import NO_WORD, View, sights_of, stretches_of
 from mien.analyze.page.person_section import SOURCES, Axis, Drawing, clock, lanes, names_of, scale, scrub
-from mien.analyze.page.plot import band, cuts, presence
+from mien.analyze.page.plot import MOST_CUTS, band, cuts, cuts_within, presence
 from mien.analyze.record import Analysis, Utterance
 from mien.analyze.timeline import UNCERTAIN
 
@@ -58,7 +59,7 @@ def overview(people: Sequence[View], others: Sequence[View], analysis: Analysis,
     step_s = people[0].step_s
     names = names_of(people)
     rows = [
-        f'<li><a class="name" href="#person-{view.person.track}">person {names[view.key]}</a><div class="lane">'
+        f'<li><a class="name" href="#person-{view.person.track}"><span>person </span>{names[view.key]}</a><div class="lane">'
         f"{band(stretches_of(view), axis, colours=drawing.colours)}</div></li>"
         for view in people
     ]
@@ -70,18 +71,12 @@ def overview(people: Sequence[View], others: Sequence[View], analysis: Analysis,
     if analysis.utterances:
         said = presence(((u.start_s, u.end_s) for u in analysis.utterances), axis, cls="said")
         rows.append(f'<li class="words"><a class="name" href="#said">words</a><div class="lane">{said}</div></li>')
-    used = {int(top) for view in people for top in np.unique(view.top)}
-    legend = "".join(_legend(drawing, top) for top in range(len(drawing.words)) if top in used)
-    if NO_WORD in used:
-        legend += '<li><i class="key uncertain"></i>uncertain</li>'
     over = cuts(drawing.shots_s, axis)
-    if over:
-        legend += '<li><i class="key cut"></i>a shot begins</li>'
     slider = scrub("overview", axis, step_s=step_s, label="time in the video")
     return (
         f'<section aria-labelledby="at-a-glance"><h2 id="at-a-glance">At a glance</h2>'
         f'<p class="soft">What is likeliest for whom, and when; nothing where a person is out of sight.</p>'
-        f'<ul class="legend" aria-label="colours">{legend}</ul>'
+        f'<ul class="legend" aria-label="colours">{_legend(people, drawing, axis)}</ul>'
         f'<div class="plot glance">{lanes("".join(rows), over=over, scrub=slider)}'
         f'<div class="row">{scale(axis)}</div></div></section>'
     )
@@ -169,8 +164,19 @@ def _made_with(analysis: Analysis) -> str:
     return f'<div class="wide"><table class="made"><tbody>{told}</tbody></table></div>'
 
 
-def _legend(drawing: Drawing, word: int) -> str:
-    return f'<li dir="auto">{_swatch(drawing.colours[word])}{escape(drawing.words[word])}</li>'
+def _legend(people: Sequence[View], drawing: Drawing, axis: Axis) -> str:
+    """The colours that stand for one word, then one line for all other words, and for what is no word."""
+    used = {int(top) for view in people for top in np.unique(view.top)} - {NO_WORD}
+    own = [word for word in sorted(used) if drawing.colours[word] != REST]
+    keys = [f'<li dir="auto">{_swatch(drawing.colours[word])}{escape(drawing.words[word])}</li>' for word in own]
+    if rest := len(used) - len(own):
+        keys.append(f"<li>{_swatch(REST)}{rest} further {'word' if rest == 1 else 'words'}</li>")
+    if any((view.top == NO_WORD).any() for view in people):
+        keys.append('<li><i class="key uncertain"></i>uncertain</li>')
+    if count := len(cuts_within(drawing.shots_s, axis)):
+        marked = '<i class="key cut"></i>a shot begins'
+        keys.append(f"<li>{marked if count <= MOST_CUTS else f'{count:,} cuts: too many to mark here'}</li>")
+    return "".join(keys)
 
 
 def _other(view: View) -> str:
@@ -202,7 +208,7 @@ def _meanwhile(said: Utterance, view: View, name: str, drawing: Drawing) -> str:
     mean = view.scores[first:end].mean(axis=0)
     word = int(mean.argmax())
     told = f'<span dir="auto">{escape(drawing.words[word])}</span> {mean[word]:.0%}'
-    return f'<span class="meanwhile">{_swatch(drawing.colours[word])}{name}: {told}</span>'
+    return f'<span class="meanwhile">{_swatch(drawing.colours[word])}{escape(name)}: {told}</span>'
 
 
 def _swatch(colour: str) -> str:

@@ -76,8 +76,9 @@ def _people(people: Sequence[View], analysis: Analysis) -> tuple[list[str], list
     ranked = word_order(people, analysis.words)
     drawing = Drawing(
         words=analysis.words,
+        numbers=analysis.numbers,
         colours=tuple(colours_of(analysis.words, ranked=ranked)),
-        duration_s=max(analysis.video.duration_s, *(view.end_s for view in people)),
+        duration_s=0.0 if analysis.video.is_picture else max(analysis.video.duration_s, *(v.end_s for v in people)),
         shots_s=tuple(shot.start_s for shot in analysis.shots),
     )
     tracks = list(dict.fromkeys(view.person.track for view in people))
