@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mien.analyze.record import Analysis, Left, ModelFacts, Peak, Person, Shot, Source, Utterance, VideoFacts
+from mien.analyze.persons import summarise_persons
+from mien.analyze.record import Analysis, Left, ModelFacts, Shot, Source, Utterance, VideoFacts
 from mien.analyze.settings import AnalyzeSettings
-from mien.analyze.timeline import CSV_FILE, FILE, JSONL_FILE, UNCERTAIN, Seen, Timeline, make_timeline
+from mien.analyze.timeline import CSV_FILE, FILE, JSONL_FILE, Seen, Timeline, make_timeline
 from mien.captions.lexicon import FACE_EMOTIONS
 
 FACE = ModelFacts(
@@ -58,6 +57,7 @@ def write_analysis(
     edges = [*shots_s, duration_s]
     analysis = Analysis(
         version="0.0.test",
+        fingerprint="",
         video=VideoFacts(
             path=str(video), name=video.name, num_bytes=video.stat().st_size, duration_s=duration_s, width=width,
             height=height, fps=fps if duration_s else 0.0, is_picture=not duration_s,
@@ -71,7 +71,7 @@ def write_analysis(
         heads=(),
         detectors={"face": "centerface"},
         shots=tuple(Shot(start_s=a, end_s=b) for a, b in itertools.pairwise(edges)),
-        persons=_persons(sights, timeline, step_s),
+        persons=summarise_persons(timeline, step_s=step_s, num_persons=len(sights)),
         utterances=tuple(Utterance(start_s=a, end_s=b, text=t, emotion="joy", probability=0.5) for a, b, t in said),
         skipped=tuple(skipped),
         files=(FILE, CSV_FILE, JSONL_FILE),
@@ -119,7 +119,7 @@ def _moods(count: int, num_words: int, rng: np.random.Generator) -> np.ndarray:
     """Probabilities that change slowly: a walk, made sharp."""
     steps = rng.normal(size=(count, num_words)) * 0.6
     walk = np.cumsum(steps, axis=0) + rng.normal(size=num_words)
-    e = np.exp(1.2 * (walk - walk.max(axis=1, keepdims=True)))
+    e = np.exp(3 * (walk - walk.max(axis=1, keepdims=True)))
     return e / e.sum(axis=1, keepdims=True)
 
 
@@ -129,34 +129,3 @@ def _boxes(count: int, width: int, height: int, rng: np.random.Generator) -> np.
     half = np.array([width, height]) * (0.12, 0.22)
     corners = np.concatenate([middle - half, middle + half], axis=1)
     return corners.clip(0, [width, height, width, height]).astype(np.float32)
-
-
-def _persons(sights: Sequence[Sight], timeline: Timeline, step_s: float) -> tuple[Person, ...]:
-    rows = defaultdict[tuple[int, str], list[dict[str, Any]]](list)
-    for row in timeline.table.to_pylist():
-        rows[row["track"], row["source"]].append(row)
-    return tuple(_person(sight, rows[sight.track, sight.source], timeline, step_s) for sight in sights)
-
-
-def _person(sight: Sight, rows: Sequence[Mapping[str, Any]], timeline: Timeline, step_s: float) -> Person:
-    answers = [*timeline.words, UNCERTAIN]
-    columns = [*timeline.words, *timeline.numbers]
-    return Person(
-        track=sight.track,
-        source=sight.source,
-        has_body=sight.source == "person",
-        shot=sight.shot,
-        start_s=rows[0]["time_s"],
-        end_s=rows[-1]["time_s"] + step_s,
-        num_samples=len(rows),
-        seconds=len(rows) * step_s,
-        shares={answer: sum(row["top"] == answer for row in rows) / len(rows) for answer in answers},
-        means={name: float(np.mean([row[name] for row in rows])) for name in columns},
-        peaks=tuple(peak for word in timeline.words for peak in _peak(rows, word)),
-    )
-
-
-def _peak(rows: Sequence[Mapping[str, Any]], word: str) -> list[Peak]:
-    own = [row for row in rows if row["top"] == word]
-    best = max(own, key=lambda row: row[word], default=None)
-    return [Peak(word=word, time_s=best["time_s"], probability=best[word])] if best else []

@@ -47,7 +47,7 @@ class View:
         return float(self.time_s[-1]) + self.step_s
 
     @property
-    def breaks(self) -> Bool[np.ndarray, "n-1"]:
+    def breaks(self) -> Bool[np.ndarray, "gaps"]:
         """Whether the person is out of sight between a sample and the next one."""
         return np.diff(self.time_s) > GAP_STEPS * self.step_s
 

@@ -184,7 +184,8 @@ def _numbers(view: View, axis: Axis, drawing: Drawing) -> str:
         line = number_line(bins.mean[:, place], low=low, high=high)
         rows.append(
             f'<li title="from {low:.2f} to {high:.2f}"><span class="name" dir="auto">{escape(name)}</span>'
-            f'<div class="lane">{line}</div><span class="share"><span class="soft">mean</span> <b>{view.person.means[name]:.2f}</b></span></li>'
+            f'<div class="lane">{line}</div><span class="share"><span class="soft">mean</span> '
+            f"<b>{view.person.means[name]:.2f}</b></span></li>"
         )
     return "".join(rows)
 

@@ -59,8 +59,8 @@ def overview(people: Sequence[View], others: Sequence[View], analysis: Analysis,
     step_s = people[0].step_s
     names = names_of(people)
     rows = [
-        f'<li><a class="name" href="#person-{view.person.track}"><span>person </span>{names[view.key]}</a><div class="lane">'
-        f"{band(stretches_of(view), axis, colours=drawing.colours)}</div></li>"
+        f'<li><a class="name" href="#person-{view.person.track}"><span>person </span>{names[view.key]}</a>'
+        f'<div class="lane">{band(stretches_of(view), axis, colours=drawing.colours)}</div></li>'
         for view in people
     ]
     if others:

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from mien.analyze.annotate import PICTURE_FILE, VIDEO_FILE
 from mien.analyze.page.key_pictures import key_pictures
 from mien.analyze.page.palette import colours_of
 from mien.analyze.page.people import View, read_people
@@ -30,7 +31,6 @@ from mien.analyze.timeline import CSV_FILE, FILE, JSONL_FILE, Timeline
 from mien.whole_file import write_whole
 
 PAGE = "report.html"
-ANNOTATED_FILE = "annotated.mp4"
 HERE = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = HERE / "page.html", HERE / "page.css", HERE / "page.js"
 
@@ -42,7 +42,8 @@ FILES = {
     CSV_FILE: "Table (CSV)",
     FILE: "Table (Parquet)",
     JSONL_FILE: "Table (JSON lines)",
-    ANNOTATED_FILE: "Annotated video",
+    VIDEO_FILE: "Annotated video",
+    PICTURE_FILE: "Annotated picture",
     RECORD_FILE: "Analysis (JSON)",
 }
 """What an analysis may have left beside the page."""
@@ -60,8 +61,8 @@ def write_page(folder: Path) -> Path:
     files = {name: what for name, what in FILES.items() if (folder / name).is_file()}
     body = [head(analysis, num_rows=timeline.table.num_rows, files=files)]
     readings = list[Readings]()
-    if ANNOTATED_FILE in files and not analysis.video.is_picture:
-        body.append(player(ANNOTATED_FILE))
+    if VIDEO_FILE in files:
+        body.append(player(VIDEO_FILE))
     if people:
         parts, readings = _people(people, analysis)
         body += parts

@@ -55,7 +55,8 @@ async function analyse(source) {
     wanted.append("annotate", String(element("annotate").checked));
     wanted.append("file", source); // last, so that what is wrong with the others is told before it is sent
     progress("sending", 0, 1);
-    const job = await send("v1/analyze", wanted, { signal: abort.signal, onSent: (share) => progress("sending", share, 1) });
+    const onSent = (share) => (share < 1 ? progress("sending", share, 1) : progress("being checked", 0, 0));
+    const job = await send("v1/analyze", wanted, { signal: abort.signal, onSent });
     running.job = job.id;
     await finished(job, abort.signal);
     progress("fetching the timeline", 0, 0);
@@ -100,7 +101,7 @@ function busy(is) {
 }
 function progress(stage, done, total) {
   const bar = element("bar");
-  element("stage").textContent = total > 1 ? `${stage}: ${done} of ${total}` : total ? `${stage}: ${Math.round((100 * done) / total)} %` : stage;
+  element("stage").textContent = total ? `${stage}: ${Math.floor((100 * done) / total)} %` : stage;
   if (total) { bar.max = total; bar.value = done; } else bar.removeAttribute("value");
 }
 
@@ -309,7 +310,7 @@ function drawBox(ink, { row, x0, y0, x1, y1 }, { pixel, isPicked, name }) {
 
 for (const [id, name] of Object.entries(RESULTS)) {
   element(id).addEventListener("click", (event) => {
-    if (!hasToken()) return; // the browser fetches it by itself
+    if (id === "annotated" && !hasToken()) return; // it may be large: the browser fetches it, and needs no token
     event.preventDefault();
     attempt(async () => {
       const address = URL.createObjectURL(await getBlob(`v1/jobs/${shown.job}/${name}`));
