@@ -71,7 +71,7 @@ def write_analysis(
         heads=(),
         detectors={"face": "centerface"},
         shots=tuple(Shot(start_s=a, end_s=b) for a, b in itertools.pairwise(edges)),
-        persons=summarise_persons(timeline, step_s=step_s, num_persons=len(sights)),
+        persons=summarise_persons(timeline, step_s=step_s, end_s=duration_s, num_persons=len(sights)),
         utterances=tuple(Utterance(start_s=a, end_s=b, text=t, emotion="joy", probability=0.5) for a, b, t in said),
         skipped=tuple(skipped),
         files=(FILE, CSV_FILE, JSONL_FILE),
