@@ -55,6 +55,7 @@ def write_analysis(
     folder.mkdir(parents=True, exist_ok=True)
     timeline.save(folder)
     edges = [*shots_s, duration_s]
+    known_step_s = step_s if duration_s else 0.0
     analysis = Analysis(
         version="0.0.test",
         fingerprint="",
@@ -65,13 +66,13 @@ def write_analysis(
         settings=settings,
         words=tuple(words),
         numbers=tuple(numbers),
-        step_s=step_s,
+        step_s=known_step_s,
         num_samples=max(1, round(duration_s / step_s)),
         models=dict.fromkeys(sorted({sight.source for sight in sights}), FACE),
         heads=(),
         detectors={"face": "centerface"},
         shots=tuple(Shot(start_s=a, end_s=b) for a, b in itertools.pairwise(edges)),
-        persons=summarise_persons(timeline, step_s=step_s, end_s=duration_s, num_persons=len(sights)),
+        persons=summarise_persons(timeline, step_s=known_step_s, end_s=duration_s, num_persons=len(sights)),
         utterances=tuple(Utterance(start_s=a, end_s=b, text=t, emotion="joy", probability=0.5) for a, b, t in said),
         skipped=tuple(skipped),
         files=(FILE, CSV_FILE, JSONL_FILE),

@@ -237,7 +237,8 @@ def _timed(container: Any, stream: Any, *, path: Path) -> Iterator[tuple[float, 
 def _leapt(container: Any, stream: Any, *, to_s: float) -> Iterator[tuple[float, Any]]:
     """Frames with their times from the last key frame before `to_s` on."""
     origin_s = (container.start_time or 0) / av.time_base
-    container.seek(round((to_s + origin_s) / stream.time_base), stream=stream)
+    with suppress(av.error.FFmpegError):  # what cannot be sought in is decoded on from where it is
+        container.seek(round((to_s + origin_s) / stream.time_base), stream=stream)
     for frame in _decoded(container, stream):
         if frame.pts is not None:
             yield float(frame.pts * stream.time_base) - origin_s, frame

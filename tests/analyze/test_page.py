@@ -23,6 +23,7 @@ from mien.analyze.page.plot import MOST_BINS, Axis, band, binned, curve, cuts, t
 from mien.analyze.page.write import MOST_PERSONS
 from mien.analyze.record import Analysis, Left
 from mien.analyze.timeline import Timeline
+from mien.captions.lexicon import FACE_EMOTIONS
 from mien.types import MienError
 
 TWO = (Sight(track=3, spans_s=[(0, 1), (1.5, 2)]), Sight(track=7, spans_s=[(0.5, 1.25)]))
@@ -201,7 +202,15 @@ def test_photograph_has_probabilities_and_no_time(tmp_path: Path) -> None:
     assert "At a glance" not in outline.text
     assert len(outline.all("img")) == 1
     row = Timeline.load(tmp_path).table.to_pylist()[0]
-    assert f"sadness{100 * row['sadness']:.0f}\u202f%" in outline.text
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    told = re.findall(r'<li><span class="name" dir="auto">(\w+)</span>.*?<b>(?:&lt;|&gt;)?(\d+)', page)
+    assert [word for word, _ in told] == sorted(FACE_EMOTIONS, key=lambda word: -row[word])
+    assert dict(told)["anger"] == f"{max(100 * row['anger'], 1):.0f}"
+
+
+def test_who_is_seen_at_the_last_moment_only_is_drawn_too(video: Path, tmp_path: Path) -> None:
+    write_analysis(tmp_path, video, [Sight(track=1, spans_s=[(1.75, 1.75)])], duration_s=1.75)
+    assert "Person 1" in outline_of(tmp_path).text
 
 
 def test_video_that_is_gone_is_named(video: Path, tmp_path: Path) -> None:
@@ -228,12 +237,12 @@ def test_in_a_browser_a_click_moves_the_video_and_keys_do_too(video: Path, tmp_p
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         scrub = page.locator("#plot-3-face")
         box = scrub.bounding_box()
-        scrub.click(position={"x": box["width"] / 2, "y": 5})
-        assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(1.0, abs=0.02)
-        assert "1: out of sight" in page.locator("output[for=plot-3-face]").inner_text()
+        scrub.click(position={"x": 0.6 * box["width"], "y": 5})
+        assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(1.2, abs=0.02)
+        assert "out of sight" in page.locator("output[for=plot-3-face]").inner_text()
         page.keyboard.press("ArrowLeft")
-        assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(0.75, abs=0.02)
-        assert re.match(r"0:00\.7\d?: .+ \d+ %", scrub.get_attribute("aria-valuetext"))
+        assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(0.95, abs=0.02)
+        assert re.match(r"0:00\.9\d?: .+ \d+ %", scrub.get_attribute("aria-valuetext"))
         assert page.evaluate("getComputedStyle(document.querySelector('#plot-7-face .cursor')).display") != "none"
     assert wrong == []
 

@@ -86,7 +86,7 @@ def read_people(analysis: Analysis, timeline: Timeline) -> list[View]:
         for person in analysis.persons
         for rows in [rows_of[person.track, person.source]]
     ]
-    return sorted(people, key=lambda view: (-view.person.seconds, view.key))
+    return sorted(people, key=lambda view: (-view.person.num_samples, view.key))
 
 
 def stretches_of(view: View) -> Iterator[Stretch]:

@@ -68,8 +68,8 @@ def word_order(people: Sequence[View], words: Sequence[str]) -> list[int]:
     """The words' places, the one that is likeliest most of the time first; then by mean probability."""
     time, mean = np.zeros(len(words)), np.zeros(len(words))
     for view in people:
-        time += view.person.seconds * np.array([view.person.shares.get(word, 0.0) for word in words])
-        mean += view.person.seconds * view.scores.mean(axis=0)
+        time += view.person.num_samples * np.array([view.person.shares.get(word, 0.0) for word in words])
+        mean += view.person.num_samples * view.scores.mean(axis=0)
     return np.lexsort((-mean, -time)).tolist()
 
 
@@ -78,7 +78,7 @@ def person_section(
 ) -> tuple[str, list[Readings]]:
     """The section as HTML, and its plots' readings. `views` are one person's, a source each; so are `pictures`."""
     first, person = views[0], views[0].person
-    where = f"{clock(first.start_s)} – {clock(first.end_s)}, in sight for {person.seconds:.1f} s"
+    where = f"{clock(person.start_s)} – {clock(person.end_s)}, in sight for {person.seconds:.1f} s"
     heading = f'<h3 id="person-{first.person.track}">Person {first.person.track} <span class="soft">{where}</span></h3>'
     parts, readings = [heading], []
     for view, own in zip(views, pictures, strict=True):
@@ -127,9 +127,8 @@ def scale(axis: Axis) -> str:
 
 def axis_of(view: View, drawing: Drawing) -> Axis:
     """The whole video, for who is about in much of it; else from the first to the last sight of the person."""
-    end_s = max(drawing.duration_s, view.end_s)
-    if view.end_s - view.start_s >= WHOLE_FROM * end_s:
-        return Axis(start_s=0.0, end_s=end_s)
+    if view.end_s - view.start_s >= WHOLE_FROM * drawing.duration_s:
+        return Axis(start_s=0.0, end_s=max(drawing.duration_s, view.end_s - view.step_s))
     return Axis(start_s=view.start_s, end_s=view.end_s)
 
 

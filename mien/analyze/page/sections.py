@@ -185,8 +185,8 @@ def _other(view: View) -> str:
     best = max(said, key=said.__getitem__, default=None)
     told = f"<td dir=auto>{escape(best)}</td><td>{said[best]:.0%}</td>" if best else "<td>–</td><td>–</td>"
     return (
-        f"<tr><th>{person.track}</th><td>{SOURCES[person.source]}</td><td>{_time(view.start_s)}</td>"
-        f"<td>{clock(view.end_s)}</td><td>{person.seconds:.1f} s</td>{told}"
+        f"<tr><th>{person.track}</th><td>{SOURCES[person.source]}</td><td>{_time(person.start_s)}</td>"
+        f"<td>{clock(person.end_s)}</td><td>{person.seconds:.1f} s</td>{told}"
         f"<td>{person.shares.get(UNCERTAIN, 0.0):.0%}</td></tr>"
     )
 

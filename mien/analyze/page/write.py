@@ -30,7 +30,7 @@ from mien.analyze.record import Analysis
 from mien.analyze.timeline import CSV_FILE, FILE, JSONL_FILE, Timeline
 from mien.whole_file import write_whole
 
-PAGE = "report.html"
+PAGE_FILE = "report.html"
 HERE = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = HERE / "page.html", HERE / "page.css", HERE / "page.js"
 
@@ -69,8 +69,8 @@ def write_page(folder: Path) -> Path:
     else:
         body.append(nobody(analysis))
     body.append(left_out_section(analysis))
-    write_whole(folder / PAGE, _render(analysis, body, readings))
-    return folder / PAGE
+    write_whole(folder / PAGE_FILE, _render(analysis, body, readings))
+    return folder / PAGE_FILE
 
 
 def _people(people: Sequence[View], analysis: Analysis) -> tuple[list[str], list[Readings]]:
@@ -79,7 +79,7 @@ def _people(people: Sequence[View], analysis: Analysis) -> tuple[list[str], list
         words=analysis.words,
         numbers=analysis.numbers,
         colours=tuple(colours_of(analysis.words, ranked=ranked)),
-        duration_s=0.0 if analysis.video.is_picture else max(analysis.video.duration_s, *(v.end_s for v in people)),
+        duration_s=analysis.video.duration_s,
         shots_s=tuple(shot.start_s for shot in analysis.shots),
     )
     tracks = list(dict.fromkeys(view.person.track for view in people))

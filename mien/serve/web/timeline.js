@@ -92,8 +92,8 @@ export function perCent(share) {
 /** The time that a person's drawing spans. */
 export function axisOf(timeline, person) {
   const start_s = person.rows[0].time_s, end_s = person.rows.at(-1).time_s + timeline.step_s;
-  const whole_s = Math.max(timeline.duration_s, end_s);
-  return end_s - start_s >= WHOLE_FROM * whole_s ? { start_s: 0, end_s: whole_s } : { start_s, end_s };
+  const isLong = end_s - start_s >= WHOLE_FROM * timeline.duration_s;
+  return isLong ? { start_s: 0, end_s: Math.max(timeline.duration_s, end_s - timeline.step_s) } : { start_s, end_s };
 }
 
 /** A list of lanes: what is likeliest when, then each word's probability over time; of a picture, a bar each. */
