@@ -39,6 +39,5 @@ def analyze(path: Path, out: Path, chosen: dict[str, Any], tell: Callable[[str, 
     )
     facts = {name: getattr(analysis.video, name) for name in ("duration_s", "width", "height", "fps")}
     (out / JSON_FILE).write_text(timeline_json(Timeline.load(out).table, words=analysis.words, video=facts))
-    if not is_picture:
-        shutil.copy(path, out / "annotated.mp4")
+    shutil.copy(path, out / ("annotated.jpg" if is_picture else "annotated.mp4"))
     write_page(out)

@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from inspected import EVIL
 from made_videos import write_video
 
+from mien.analyze import AnalyzeSettings
 from mien.analyze.page.palette import FAMILIAR, REST
 from mien.serve.app import WEB, create_app
 from mien.serve.settings import ServeSettings
@@ -46,6 +47,13 @@ def test_both_pages_give_a_word_the_same_colour() -> None:
     script = (WEB / "timeline.js").read_text(encoding="utf-8")
     assert dict(re.findall(r'(\w+): "(#\w{6})"', script)) == FAMILIAR
     assert f'REST = "{REST}"' in script
+
+
+def test_form_opens_with_the_defaults_of_the_analysis() -> None:
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    values = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]+)"', page))
+    assert tuple(values["words"].split(", ")) == AnalyzeSettings().words
+    assert int(values["min_confidence"]) == round(100 * AnalyzeSettings().min_confidence)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +154,9 @@ def test_person_is_picked_and_results_are_taken_away(page: Any, tmp_path: Path) 
 def test_everything_works_by_keyboard(page: Any, tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4")
     press = page.keyboard.press
+    page.bring_to_front()
     press("Tab")
+    wait_until(page, "document.activeElement.id === 'file'")
     with page.expect_file_chooser() as chooser:
         press("Enter")
     chooser.value.set_files(video)
@@ -234,6 +244,9 @@ def test_picture_and_video_of_nobody(page: Any, tmp_path: Path) -> None:
     wait_until(page, "document.querySelector('canvas').dataset.boxes === '1'")
     assert page.locator("#plot li").count() == 8
     assert page.locator("#scrub").count() == 0
+    with page.expect_download() as download:
+        page.click("#annotated")
+    assert download.value.suggested_filename == "annotated.jpg"
     analyse(page, write_video(tmp_path / "nobody.mp4"))
     page.wait_for_selector("#nobody:not([hidden])", timeout=60_000)
     assert not page.is_visible("#person")

@@ -80,7 +80,7 @@
   if (video) {
     video.addEventListener("timeupdate", () => show(video.currentTime));
     video.addEventListener("error", () => {
-      video.closest("section").replaceChildren("The video beside this page cannot be played here.");
+      video.closest("section").replaceChildren("annotated.mp4 does not lie beside this page, or cannot be played here.");
       root.classList.remove("seeks", "playing");
     });
   }

@@ -4,6 +4,7 @@ import { get, getBlob, hasToken, onTokenWanted, Refused, remove, send } from "./
 import { axisOf, clock, drawLanes, drawScale, readTimeline, sightAt, told, UNCERTAIN } from "./timeline.js";
 
 const RESULTS = { csv: "timeline.csv", parquet: "timeline.parquet", report: "report.html", annotated: "annotated.mp4" };
+const resultsOf = (timeline) => (timeline.duration_s ? RESULTS : { ...RESULTS, annotated: "annotated.jpg" });
 const element = (id) => document.getElementById(id);
 const form = element("form"), drop = element("drop"), file = element("file"), screen = element("screen");
 const person = element("person"), plot = element("plot");
@@ -118,8 +119,10 @@ function clear() {
 async function show(job, timeline, source) {
   shown = { job, timeline, address: URL.createObjectURL(source), time_s: 0 };
   element("title").textContent = source.name;
-  for (const [id, name] of Object.entries(RESULTS)) element(id).href = `v1/jobs/${job}/${name}`;
-  element("annotated").hidden = !element("annotate").checked || !timeline.duration_s;
+  for (const [id, name] of Object.entries(resultsOf(timeline)))
+    Object.assign(element(id), { href: `v1/jobs/${job}/${name}`, download: name });
+  element("annotated").textContent = timeline.duration_s ? "Video with boxes" : "Picture with boxes";
+  element("annotated").hidden = !element("annotate").checked;
   element("unplayable").hidden = true;
   const isEmpty = !timeline.persons.length;
   element("nobody").hidden = !isEmpty;
@@ -164,7 +167,7 @@ function showMedia(tag, address) {
 async function unplayable() {
   const at = shown;
   let copy = null;
-  if (!element("annotated").hidden) copy = await getBlob(`v1/jobs/${at.job}/annotated.mp4`).catch(() => null);
+  if (!element("annotated").hidden) copy = await getBlob(element("annotated").getAttribute("href")).catch(() => null);
   if (at !== shown) return;
   const note = element("unplayable");
   note.hidden = false;
@@ -175,9 +178,12 @@ async function unplayable() {
   note.textContent = "This browser cannot show the file itself; this is the copy with boxes in it.";
   URL.revokeObjectURL(shown.address);
   shown.address = URL.createObjectURL(copy);
-  const media = Object.assign(document.createElement("video"), { controls: true, muted: true, src: shown.address });
-  for (const kind of ["seeked", "timeupdate"]) media.addEventListener(kind, () => moveTo(media.currentTime));
-  shown.media = media;
+  const media = Object.assign(document.createElement(at.timeline.duration_s ? "video" : "img"), { src: shown.address });
+  if (at.timeline.duration_s) {
+    Object.assign(media, { controls: true, muted: true });
+    for (const kind of ["seeked", "timeupdate"]) media.addEventListener(kind, () => moveTo(media.currentTime));
+    shown.media = media;
+  } else media.alt = "the picture with boxes";
   screen.replaceChildren(media);
 }
 
@@ -308,13 +314,13 @@ function drawBox(ink, { row, x0, y0, x1, y1 }, { pixel, isPicked, name }) {
 
 // ── taking away ──
 
-for (const [id, name] of Object.entries(RESULTS)) {
+for (const id of Object.keys(RESULTS)) {
   element(id).addEventListener("click", (event) => {
     if (id === "annotated" && !hasToken()) return; // it may be large: the browser fetches it, and needs no token
     event.preventDefault();
     attempt(async () => {
-      const address = URL.createObjectURL(await getBlob(`v1/jobs/${shown.job}/${name}`));
-      Object.assign(document.createElement("a"), { href: address, download: name }).click();
+      const link = element(id), address = URL.createObjectURL(await getBlob(link.getAttribute("href")));
+      Object.assign(document.createElement("a"), { href: address, download: link.download }).click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);
     });
   });
