@@ -126,7 +126,8 @@ async function show(job, timeline, source) {
   element("unplayable").hidden = true;
   const isEmpty = !timeline.persons.length;
   element("nobody").hidden = !isEmpty;
-  element("who").hidden = element("reading").hidden = isEmpty;
+  element("who").hidden = isEmpty;
+  element("reading").hidden = isEmpty || !timeline.duration_s;
   person.replaceChildren(...timeline.persons.map((each) => new Option(nameOf(each), each.key)));
   element("result").hidden = false;
   showMedia(timeline.duration_s ? "video" : "img", shown.address);
@@ -138,7 +139,7 @@ function nameOf(each) {
   const most = [...each.shares].filter(([word]) => word !== UNCERTAIN).sort((a, b) => b[1] - a[1])[0];
   const twice = shown.timeline.persons.filter(({ track }) => track === each.track).length > 1;
   const facts = [`person ${each.track}`, twice ? (each.source === "face" ? "the face" : "body and setting") : "",
-    shown.timeline.duration_s ? `${each.seconds.toFixed(1)} s` : "", most ? `mostly ${most[0]}` : "uncertain"];
+    shown.timeline.duration_s ? `${each.seconds.toFixed(1)} s` : "", most ? (shown.timeline.duration_s ? `mostly ${most[0]}` : most[0]) : "uncertain"];
   return facts.filter(Boolean).join(" · ");
 }
 
