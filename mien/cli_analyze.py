@@ -57,9 +57,9 @@ def analyze(
 ) -> None:
     """Say who shows which emotion when: a table, a page, an annotated video. Offline; apparent emotion only.
 
-    OUT gets timeline.parquet (and .csv, .jsonl), annotated.mp4 and analysis.json; of a folder, OUT/NAME each. The same
-    command again goes on where it was stopped, and makes anew only what other settings change. Exit status 1 if a file
-    could not be analysed.
+    OUT gets timeline.parquet (and .csv, .jsonl), report.html, annotated.mp4 and analysis.json; of a folder, OUT/NAME
+    each. The same command again goes on where it was stopped, and makes anew only what other settings change. Exit
+    status 1 if a file could not be analysed.
 
     Example: `mien analyze video.mp4 --words "relief,barely hidden anger,joy"`, or without a video at hand
     `mien analyze --sample`

@@ -14,6 +14,7 @@ from mien.analyze.answers import Head, load_heads
 from mien.analyze.embeddings import embedded_with, embeddings_file, write_embeddings
 from mien.analyze.eyes import Eyes, open_eyes
 from mien.analyze.marks import Marks, marks_of
+from mien.analyze.page import PAGE_FILE, write_page
 from mien.analyze.persons import summarise_persons
 from mien.analyze.record import Analysis
 from mien.analyze.scene import FILE as SCENE_FILE
@@ -110,6 +111,7 @@ def _analyze(models: Models, path: Path, out: Path, tell: OnProgress) -> Analysi
         _answer(models, path, out, scene, marks, tell)
         known = _record(models, out, scene, marks)
         known.save(out)
+        write_page(out)
     if not models.settings.keep_store and _is_ours(out / STORE):
         shutil.rmtree(out / STORE)
     return known
@@ -233,5 +235,5 @@ def _record(models: Models, out: Path, scene: Scene, marks: Marks) -> Analysis:
         persons=summarise_persons(timeline, step_s=step_s, end_s=scene.video.duration_s, num_persons=scene.num_persons),
         utterances=scene.utterances,
         skipped=scene.skipped,
-        files=(*files, *(name for name in annotate.FILES if (out / name).is_file())),
+        files=(*files, *(name for name in annotate.FILES if (out / name).is_file()), PAGE_FILE),
     )

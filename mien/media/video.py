@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ QUICK_SCALING = int(Interpolation.BICUBIC)
 """Colours up to 1.2 grey levels brighter, in a quarter of the time (720p, not scaled: 2.5 instead of 11 ms)."""
 
 TIME_TOLERANCE_S = 1e-3  # Matroska's and FLV's times are whole milliseconds: 5/30 s is 0.167 there, not 0.16666
+LEAP_S = 12.0  # what lies further ahead is sought; less is decoded through, as key frames are seconds apart anyway
+LEAP_SHORT_S = 1.0  # some containers seek by the order of decoding, and would land a little behind what was asked for
 MAX_HOLD_S = 3600.0  # a longer pause between two pictures is a broken time stamp, and would fill a disk with copies
 COLORSPACE_UNSPECIFIED = 2
 HD_HEIGHT = 720  # from here on, players take an unnamed colour matrix to be BT.709
@@ -138,6 +140,29 @@ def read_frames(
             yield from _repeat(held, convert, times=max(len(times), 1 if count == 0 else 0))
 
 
+def pictures_at(path: Path, times_s: Sequence[float], *, short_side: int | None) -> Iterator[TimedPicture]:
+    """What a viewer sees at each of the rising `times_s`, shrunk as by `read_frames`; what lies between is leapt over.
+
+    One picture a time: the last to appear by then; the first one where none has yet. `time_s` is when it appeared.
+    AVI files, which have no times to seek by, are decoded through. Raises MienError as `read_frames` does.
+    """
+    with _open(path, threads=0) as (container, stream):
+        convert = _converter(stream, short_side=short_side)
+        frames = _timed(container, stream, path=path)
+        held = ahead = None
+        for time_s in times_s:
+            if time_s - (held[0] if held else 0.0) > LEAP_S and container.format.name != "avi":
+                frames, held, ahead = _leapt(container, stream, to_s=time_s - LEAP_SHORT_S), None, None
+            while True:
+                ahead = ahead or next(frames, None)
+                if ahead is None or (held is not None and ahead[0] > time_s + TIME_TOLERANCE_S):
+                    break
+                held, ahead = ahead, None
+            if held is None:
+                raise _no_picture(path)
+            yield TimedPicture(time_s=held[0], rgb=convert(held[1]))
+
+
 def _grid(first: int, *, until_s: float, fps: float) -> range:
     """The numbers i from `first` on whose time i/fps lies before `until_s`."""
     return range(first, max(first, math.ceil((until_s - TIME_TOLERANCE_S) * fps)))
@@ -213,6 +238,16 @@ def _timed(container: Any, stream: Any, *, path: Path) -> Iterator[tuple[float, 
             )
         yield time_s, frame
         last_s = time_s
+
+
+def _leapt(container: Any, stream: Any, *, to_s: float) -> Iterator[tuple[float, Any]]:
+    """Frames with their times from the last key frame before `to_s` on."""
+    origin_s = (container.start_time or 0) / av.time_base
+    with suppress(av.error.FFmpegError):  # what cannot be sought in is decoded on from where it is
+        container.seek(round((to_s + origin_s) / stream.time_base), stream=stream)
+    for frame in _decoded(container, stream):
+        if frame.pts is not None:
+            yield float(frame.pts * stream.time_base) - origin_s, frame
 
 
 def _no_picture(path: Path) -> MienError:

@@ -1,12 +1,15 @@
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 from made_videos import number_of, write_video
 
-from mien.media.video import probe_video, read_frames
+from mien.media import video
+from mien.media.video import pictures_at, probe_video, read_frames
 from mien.types import MienError
 
 
@@ -163,3 +166,27 @@ def test_sound_alone_and_missing_files_are_errors(tmp_path: Path) -> None:
         probe_video(path)
     with pytest.raises(MienError, match="no video at"):
         probe_video(tmp_path / "b.mp4")
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_pictures_at_times_are_those_that_reading_through_shows(tmp_path: Path, name: str) -> None:
+    path = write_video(tmp_path / name, num_frames=31, fps=1, codec="mpeg4")  # a key frame every twelve seconds
+    read = [number_of(picture.rgb) for picture in read_frames(path, fps=1, short_side=None)]
+    times_s = [0.0, 0.9, 3.0, 3.0, 17.5, 18.0, 30.0, 99.0]
+    shown = [number_of(picture.rgb) for picture in pictures_at(path, times_s, short_side=None)]
+    assert shown == [read[min(int(time_s), 30)] for time_s in times_s] == [0, 0, 3, 3, 17, 18, 30, 30]
+
+
+def test_pictures_at_leaps_over_what_lies_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", num_frames=31, fps=1, codec="mpeg4")
+    decoded = []
+    plain = video._decoded
+
+    def counted(*args: Any) -> Iterator[Any]:
+        for frame in plain(*args):
+            decoded.append(frame.pts)
+            yield frame
+
+    monkeypatch.setattr(video, "_decoded", counted)
+    assert [number_of(picture.rgb) for picture in pictures_at(path, [26.0], short_side=None)] == [26]
+    assert len(decoded) < 10
