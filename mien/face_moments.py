@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,19 @@ from mien.captions.naming import FACE_TEMPLATES
 from mien.data.store import Store
 from mien.inference import PREPARING, Mien, require_media, require_prompts, require_window
 from mien.perception.face_crop import cut_face
-from mien.prepare import prepare
+from mien.prepare import prepared_alone
 from mien.prepare.faces import FaceSettings
-from mien.types import MienError
 
 STORED_SHORT_SIDE = 1080
 """Frames are kept so large for faces to be cut from, where the file has as many pixels."""
+
+FACES = PREPARING.model_copy(
+    update={
+        "faces": FaceSettings(source="detector"),
+        "frames": PREPARING.frames.model_copy(update={"short_side": STORED_SHORT_SIDE}),
+    }
+)
+"""How files are read for their faces."""
 
 BATCH = 64
 
@@ -65,24 +71,11 @@ def classify_faces(
     require_media(path)
     require_window(window_s)
     require_prompts(labels, templates)
-    with tempfile.TemporaryDirectory() as folder:
-        alone = Path(folder) / "video" / path.name
-        alone.parent.mkdir()
-        alone.symlink_to(path.resolve())
-        settings = PREPARING.model_copy(
-            update={
-                "faces": FaceSettings(source="detector"),
-                "frames": PREPARING.frames.model_copy(update={"short_side": STORED_SHORT_SIDE}),
-            }
-        )
-        prepared = prepare(alone, Path(folder) / "store", settings=settings)
-        if prepared.failed:
-            raise MienError(prepared.failed[0].reason.replace(str(alone), str(path)))
-        size = model.config.preprocess.image_size
-        found = list(_faces(Store(Path(folder) / "store"), path.stem, per_s=faces_per_s, size=size))
+    with prepared_alone(path, settings=FACES) as store:
+        found = list(seen_faces(store, path.stem, per_s=faces_per_s, size=model.config.preprocess.image_size))
     if not found:
         return []
-    x = _embed(model, [face.picture for face in found])
+    x = embed_faces(model, [face.picture for face in found])
     stretches = _stretches(found, window_s=window_s)
     embeddings = torch.stack([F.normalize(x[rows].mean(dim=0), dim=-1) for rows in stretches])
     scores = model.label_scores(embeddings, labels, templates=templates).tolist()
@@ -93,14 +86,21 @@ def classify_faces(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Face:
+class SeenFace:
+    """One face in one stored picture, cut out as a face model is fed it.
+
+    person: as FaceMoment's. xyxy: its box, and landmarks (x, y; eyes, tip of the nose, corners of the mouth), in pixels
+    of the source.
+    """
+
     time_s: float
     person: int
     xyxy: Float32[np.ndarray, "4"]
+    landmarks: Float32[np.ndarray, "5 2"]
     picture: UInt8[np.ndarray, "s s 3"]
 
 
-def _faces(store: Store, video: str, *, per_s: float, size: int) -> Iterator[_Face]:
+def seen_faces(store: Store, video: str, *, per_s: float, size: int) -> Iterator[SeenFace]:
     """The faces in every so many frames; those of no known person are numbered from -1 down, in each frame anew."""
     reader, table = store.frames(video), store.faces(video)
     info = reader.info
@@ -113,16 +113,17 @@ def _faces(store: Store, video: str, *, per_s: float, size: int) -> Iterator[_Fa
         rgb = reader.decode(frame)
         for number, row in enumerate(rows):
             person = int(table.track[row])
-            yield _Face(
+            yield SeenFace(
                 time_s=frame / info.fps,
                 person=person if person >= 0 else -1 - number,
                 xyxy=table.xyxy[row],
+                landmarks=table.landmarks[row],
                 picture=cut_face(rgb, table.xyxy[row] * to_stored, size=size),
             )
 
 
-def _embed(model: Mien, pictures: Sequence[UInt8[np.ndarray, "s s 3"]]) -> Float32[Tensor, "n e"]:
-    """L2-normalised embeddings."""
+def embed_faces(model: Mien, pictures: Sequence[UInt8[np.ndarray, "s s 3"]]) -> Float32[Tensor, "n e"]:
+    """L2-normalised embeddings of faces, cut out at the model's size."""
     parts = list[Tensor]()
     for start in range(0, len(pictures), BATCH):
         pixels = torch.from_numpy(np.stack(pictures[start : start + BATCH]))
@@ -130,7 +131,7 @@ def _embed(model: Mien, pictures: Sequence[UInt8[np.ndarray, "s s 3"]]) -> Float
     return torch.cat(parts)
 
 
-def _stretches(faces: Sequence[_Face], *, window_s: float) -> list[list[int]]:
+def _stretches(faces: Sequence[SeenFace], *, window_s: float) -> list[list[int]]:
     """The rows of each person in each window that has any, by time, then from left to right."""
     found = dict[tuple[int, int], list[int]]()
     for row, face in enumerate(faces):
@@ -139,7 +140,7 @@ def _stretches(faces: Sequence[_Face], *, window_s: float) -> list[list[int]]:
 
 
 def _moment(
-    video: str, faces: Sequence[_Face], embedding: Float32[Tensor, "e"], scores: dict[str, float]
+    video: str, faces: Sequence[SeenFace], embedding: Float32[Tensor, "e"], scores: dict[str, float]
 ) -> FaceMoment:
     middle = faces[len(faces) // 2]
     x0, y0, x1, y1 = map(float, middle.xyxy)

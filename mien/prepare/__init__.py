@@ -1,5 +1,6 @@
 """From a folder of videos with subtitles to a store: frames, boxes, sentences, index."""
 
+from mien.prepare.alone import prepared_alone
 from mien.prepare.boxes import BoxSettings
 from mien.prepare.clips import IndexSettings
 from mien.prepare.frames import FrameSettings
@@ -8,5 +9,5 @@ from mien.prepare.settings import PrepareSettings, WordSettings
 
 __all__ = [
     "BoxSettings", "Engine", "FrameSettings", "IndexSettings", "PrepareReport", "PrepareSettings", "Slice",
-    "WordSettings", "prepare",
+    "WordSettings", "prepare", "prepared_alone",
 ]  # fmt: skip
