@@ -12,6 +12,7 @@ from mien.cli_captions import captions
 from mien.cli_classify import PrecisionOption, classify
 from mien.cli_data import data
 from mien.cli_finetune import finetune
+from mien.cli_search import search
 from mien.errors import MienError
 from mien.terminal import (
     PrepareBars,
@@ -413,6 +414,7 @@ def report(
 
 
 app.command()(classify)
+app.command()(search)
 
 
 @app.command()

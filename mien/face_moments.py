@@ -19,6 +19,7 @@ from mien.inference import PREPARING, Mien, require_media, require_prompts, requ
 from mien.perception.face_crop import cut_face
 from mien.prepare import prepared_alone
 from mien.prepare.faces import FaceSettings
+from mien.types import Clip
 
 STORED_SHORT_SIDE = 1080
 """Frames are kept so large for faces to be cut from, where the file has as many pixels."""
@@ -72,7 +73,8 @@ def classify_faces(
     require_window(window_s)
     require_prompts(labels, templates)
     with prepared_alone(path, settings=FACES) as store:
-        found = list(seen_faces(store, path.stem, per_s=faces_per_s, size=model.config.preprocess.image_size))
+        whole = store.whole_clip(path.stem)
+        found = list(seen_faces(store, whole, per_s=faces_per_s, size=model.config.preprocess.image_size))
     if not found:
         return []
     x = embed_faces(model, [face.picture for face in found])
@@ -100,13 +102,14 @@ class SeenFace:
     picture: UInt8[np.ndarray, "s s 3"]
 
 
-def seen_faces(store: Store, video: str, *, per_s: float, size: int) -> Iterator[SeenFace]:
-    """The faces in every so many frames; those of no known person are numbered from -1 down, in each frame anew."""
-    reader, table = store.frames(video), store.faces(video)
+def seen_faces(store: Store, clip: Clip, *, per_s: float, size: int) -> Iterator[SeenFace]:
+    """The faces in every so many frames of a clip, by time; those of no known person are numbered from -1 down, in each
+    frame anew."""
+    reader, table = store.frames(clip.video), store.faces(clip.video)
     info = reader.info
     step = max(1, round(info.fps / per_s))
     to_stored = np.array(info.stored_per_source * 2, np.float32)
-    for frame in range(0, len(reader), step):
+    for frame in range(clip.start_frame, clip.end_frame, step):
         rows = np.flatnonzero(table.frame == frame)
         if not len(rows):
             continue

@@ -33,6 +33,7 @@ VERBS = (
     "classify",
     "embed",
     "convert",
+    "search",
     "doctor",
     "inspect",
     "export",
