@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float32
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 import mien
 from mien.config import Config
@@ -85,15 +86,19 @@ class MomentIndex:
         return self._segment.videos
 
     def cosines(self, query: Float32[np.ndarray, "e"]) -> Float32[np.ndarray, "n"]:
-        """The cosine of every moment with a query of length 1, exact but for the embeddings' 16 bits."""
+        """The cosine of every moment with a query of length 1, exact but for the embeddings' 16 bits.
+
+        On one core: blocks are too small to be shared by several, which would wait for each other.
+        """
         direction, found = torch.from_numpy(query), torch.empty(len(self))
         block = torch.empty(BLOCK, len(query))
-        for batch, first in zip(self._batches, self._ends, strict=False):
-            embeddings = embeddings_in(batch)
-            for start in range(0, len(batch), BLOCK):
-                rows = embeddings[start : start + BLOCK]
-                wide = block[: len(rows)].copy_(rows)
-                torch.mv(wide, direction, out=found[first + start : first + start + len(rows)])
+        with threadpool_limits(limits=1):
+            for batch, first in zip(self._batches, self._ends, strict=False):
+                embeddings = embeddings_in(batch)
+                for start in range(0, len(batch), BLOCK):
+                    rows = embeddings[start : start + BLOCK]
+                    wide = block[: len(rows)].copy_(rows)
+                    torch.mv(wide, direction, out=found[first + start : first + start + len(rows)])
         return found.numpy()
 
     def row(self, number: int, *, cosine: float) -> Row:
