@@ -11,6 +11,7 @@ from rich.markup import escape
 from mien.cli_captions import captions
 from mien.cli_classify import PrecisionOption, classify
 from mien.cli_data import data
+from mien.cli_explain import explain
 from mien.cli_finetune import finetune
 from mien.cli_search import search
 from mien.errors import MienError
@@ -415,6 +416,7 @@ def report(
 
 app.command()(classify)
 app.command()(search)
+app.command()(explain)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.store import Store
 from mien.face_moments import FACES, SeenFace, embed_faces, seen_faces
-from mien.inference import PREPARING, Mien, require_media
+from mien.inference import PREPARING, Mien, moment_at, require_media
 from mien.prepare import prepared_alone
 from mien.search.hits import Stretch
 from mien.search.index import SearchSettings
@@ -73,20 +73,12 @@ def _name_and_second(like: str, store: Store) -> tuple[str, float | None]:
 
 
 def _clip_at(store: Store, video: str, at_s: float | None, window_s: float) -> Clip:
-    """The stretch of `window_s` seconds around a moment of a video; a picture's only frame."""
+    """The moment of a video that is meant; of a picture, all of it."""
     info = store.frames(video).info
-    length_s = info.num_frames / info.fps
-    if info.num_frames == 1:
-        return store.whole_clip(video)
-    if at_s is None or not 0 <= at_s < length_s:
-        raise MienError(
-            f"{video} lasts {length_s:.1f} s; say by VIDEO@SECONDS which moment of it is meant, not {at_s} s"
-            if at_s is not None
-            else f"{video} lasts {length_s:.1f} s; say which moment of it is meant: {video}@{length_s / 2:.1f}"
-        )
-    window_s = min(window_s, length_s)
-    start_s = min(max(0.0, at_s - window_s / 2), length_s - window_s)
-    return store.clip(video, start_s=start_s, end_s=start_s + window_s)
+    if at_s is None and info.num_frames > 1:
+        middle_s = info.num_frames / info.fps / 2
+        raise MienError(f"{video} is a video; say which moment of it is meant: {video}@{middle_s:.1f}")
+    return moment_at(store, video, at_s=at_s or 0.0, window_s=window_s)
 
 
 def _of_clip(model: Mien, store: Store, clip: Clip, settings: SearchSettings, *, told: str) -> Query:
