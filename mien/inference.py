@@ -402,24 +402,6 @@ def windows(store: Store, video: str, *, window_s: float) -> list[Clip]:
     return cut
 
 
-def moment_at(store: Store, video: str, *, at_s: float, window_s: float) -> Clip:
-    """The stretch of `window_s` seconds around a moment of a video, moved to lie within it; a picture's only frame.
-
-    Raises MienError where the video has ended by then.
-    """
-    info = store.frames(video).info
-    length_s = info.num_frames / info.fps
-    if info.num_frames == 1:
-        return store.whole_clip(video)
-    if not 0 <= at_s < length_s:
-        raise MienError(
-            f"{video} lasts {length_s:.1f} s, so there is nothing at {at_s:g} s; name a second before its end"
-        )
-    window_s = min(window_s, length_s)
-    start_s = min(max(0.0, at_s - window_s / 2), length_s - window_s)
-    return store.clip(video, start_s=start_s, end_s=start_s + window_s)
-
-
 def require_prompts(labels: Sequence[str], templates: Sequence[str]) -> None:
     """Raise MienError unless every label can be put into every template, and be told from the others."""
     if not labels or isinstance(labels, str):

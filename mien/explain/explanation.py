@@ -63,6 +63,7 @@ class Explanation:
     scores if nobody is pointed out to the model; None for a model that is never told.
     """
 
+    file: str
     title: str
     start_s: float
     end_s: float
@@ -110,6 +111,7 @@ def as_numbers(explanation: Explanation) -> dict[str, Any]:
     """The explanation without its pictures, for JSON. `log_odds` are those of `top_word`."""
     top = explanation.top_word
     return {
+        "file": explanation.file,
         "title": explanation.title,
         "start_s": explanation.start_s,
         "end_s": explanation.end_s,

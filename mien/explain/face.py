@@ -19,7 +19,7 @@ from mien.explain.regions import face_regions
 from mien.face_moments import FACES, SeenFace, seen_faces
 from mien.inference import Mien, require_media
 from mien.perception.face_crop import points_in_cut
-from mien.prepare import prepared_alone
+from mien.prepare import prepared_moment
 from mien.types import MienError
 
 CELLS = 8
@@ -42,24 +42,26 @@ def explain_faces(
     """
     require_media(path)
     require_choice(words, templates)
-    with prepared_alone(path, settings=FACES) as store:
-        info = store.frames(path.stem).info
-        at_s = info.num_frames / info.fps / 2 if at_s is None and info.num_frames > 1 else at_s or 0.0
-        picture = store.clip(path.stem, start_s=at_s, end_s=at_s)
-        size = model.config.preprocess.image_size
-        found = list(seen_faces(store, picture, per_s=info.fps, size=size))
+    fps = FACES.frames.fps
+    with prepared_moment(path, at_s=at_s, window_s=1 / fps, frames=FACES.frames) as moment:
+        picture = moment.store.whole_clip(moment.video)
+        found = list(seen_faces(moment.store, picture, per_s=fps, size=model.config.preprocess.image_size))
     if not found:
-        raise MienError(f"no face is seen in {path} at {at_s:.1f} s; name another second by --at")
+        raise MienError(f"no face is seen in {path} at {moment.start_s:.1f} s; name another second by --at")
     largest = sorted(found, key=lambda face: -float(np.prod(face.xyxy[2:] - face.xyxy[:2])))[:at_most]
     explanations = list[Explanation]()
     for number, face in enumerate(sorted(largest, key=lambda face: float(face.xyxy[0])), start=1):
-        title = f"{path.name}, face {number} from the left" if len(largest) > 1 else path.name
-        explanations.append(_explain(model, face, words, title=title, templates=templates))
+        title = f"face {number} from the left" if len(largest) > 1 else "the face"
+        explanations.append(
+            _explain(model, face, words, file=path.name, title=title, at_s=moment.start_s, templates=templates)
+        )
         on_fraction(number / len(largest))
     return explanations
 
 
-def _explain(model: Mien, face: SeenFace, words: Sequence[str], *, title: str, templates: Sequence[str]) -> Explanation:
+def _explain(
+    model: Mien, face: SeenFace, words: Sequence[str], *, file: str, title: str, at_s: float, templates: Sequence[str]
+) -> Explanation:
     frames = face.picture[None]
     size = frames.shape[1]
     marks = points_in_cut(face.landmarks, face.xyxy, size=size)
@@ -72,9 +74,10 @@ def _explain(model: Mien, face: SeenFace, words: Sequence[str], *, title: str, t
     pixels = torch.from_numpy(rearrange(frames, "t h w c -> t c h w").copy())
     grid = model.config.architecture.vision.grid
     return Explanation(
+        file=file,
         title=title,
-        start_s=face.time_s,
-        end_s=face.time_s,
+        start_s=at_s,
+        end_s=at_s,
         frames=frames,
         boxes=(np.zeros((0, 4), np.float32),),
         parts=parts,

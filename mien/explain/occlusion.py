@@ -29,6 +29,8 @@ def mask_parts(
     words: Sequence[str],
 ) -> tuple[Masked, ...]:
     """Each part hidden in each way, and the scores of the words then."""
+    if not parts:
+        return ()
     ways = [(name, fill) for name in parts for fill in get_args(Fill)]
     hidden = [hide(frames, parts[name], fill=fill) for name, fill in ways]
     scores = _named(_scored(hidden, score), words)

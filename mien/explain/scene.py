@@ -16,16 +16,13 @@ from mien.data.store import Store
 from mien.explain.attention import attention_of_tokens
 from mien.explain.explanation import Explanation, require_choice
 from mien.explain.occlusion import heat_map, mask_parts
-from mien.inference import PREPARING, TEMPLATES, Mien, moment_at, require_media, require_window
+from mien.inference import PREPARING, TEMPLATES, Mien, require_media, require_window
 from mien.media.boxes import coverage
 from mien.media.sampling import evenly
 from mien.media.transforms import centre_crop, crop_boxes_with
-from mien.prepare import prepared_alone
-from mien.prepare.faces import FaceSettings
+from mien.prepare import prepared_moment
 from mien.types import Clip
 
-SCENES = PREPARING.model_copy(update={"faces": FaceSettings(source="detector")})
-"""How files are read: as for classifying them, and for their faces too."""
 CELLS = 7
 """Squares along a side of the heat map: of 224 pixels, 32 each, a patch of ViT-B/32."""
 
@@ -42,19 +39,18 @@ def explain_scene(
 ) -> Explanation:
     """The moment around `at_s`, by default the middle of the video, as the model sees it.
 
-    The scores of the whole are those of `Mien.classify` for the same stretch. Whoever was found stays pointed out to
-    the model while pixels are hidden. Raises MienError where the file cannot be read, or has ended by then.
+    Whoever was found (or is told of by a side-car) stays pointed out to the model while pixels are hidden. Raises
+    MienError where the file cannot be read, or has ended by then.
     """
     require_media(path)
     require_window(window_s)
     require_choice(words, templates)
-    with prepared_alone(path, settings=SCENES) as store:
-        info = store.frames(path.stem).info
-        middle_s = info.num_frames / info.fps / 2
-        clip = moment_at(store, path.stem, at_s=middle_s if at_s is None else at_s, window_s=window_s)
-        sample = ClipDataset(store, [clip], settings=model.config.clip, preprocess=model.config.preprocess)[0, 0]
+    with prepared_moment(path, at_s=at_s, window_s=window_s, frames=PREPARING.frames) as moment:
+        clip = moment.store.whole_clip(moment.video)
+        dataset = ClipDataset(moment.store, [clip], settings=model.config.clip, preprocess=model.config.preprocess)
+        sample = dataset[0, 0]
         frames = np.ascontiguousarray(sample.frames.permute(0, 2, 3, 1).numpy())
-        parts = _parts(store, clip, sample)
+        parts = _parts(moment.store, clip, sample)
     patch, size = model.config.architecture.vision.patch_size, frames.shape[1]
     covered = torch.stack([coverage(own, height=size, width=size, patch=patch) for own in sample.boxes])
 
@@ -68,9 +64,10 @@ def explain_scene(
     whole = score(sample.frames[None])[0]
     unmarked = score(sample.frames[None], torch.zeros_like(covered))[0]
     return Explanation(
-        title=path.name,
-        start_s=clip.start_s,
-        end_s=clip.end_s,
+        file=path.name,
+        title="the scene",
+        start_s=moment.start_s,
+        end_s=moment.end_s,
         frames=frames,
         boxes=tuple(own.numpy() for own in sample.boxes),
         parts=parts,

@@ -12,8 +12,9 @@ from jaxtyping import Float32
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.store import Store
 from mien.face_moments import FACES, SeenFace, embed_faces, seen_faces
-from mien.inference import PREPARING, Mien, moment_at, require_media
-from mien.prepare import prepared_alone
+from mien.inference import PREPARING, Mien, require_media
+from mien.media.video import IMAGE_SUFFIXES
+from mien.prepare import prepared_moment
 from mien.search.hits import Stretch
 from mien.search.index import SearchSettings
 from mien.search.moments import FACES_PER_S, embed_scenes
@@ -50,14 +51,18 @@ def of_likeness(model: Mien, like: str, store: Store, settings: SearchSettings) 
     told = f"{name} at {at_s:g} s" if at_s is not None else name
     if name in store.videos:
         return _of_clip(model, store, _clip_at(store, name, at_s, settings.window_s), settings, told=told)
-    if not Path(name).is_file():
+    path = Path(name)
+    if not path.is_file():
         raise MienError(
             f"nothing at {like} to be like: it is no clip of {store.path}, no video of it (VIDEO@SECONDS) and no file; "
             f"its videos are called {', '.join(store.videos[:3])}, …"
         )
-    require_media(Path(name))
-    with prepared_alone(Path(name), settings=FACES if settings.kind == "faces" else PREPARING) as alone:
-        query = _of_clip(model, alone, _clip_at(alone, Path(name).stem, at_s, settings.window_s), settings, told=told)
+    require_media(path)
+    if at_s is None and path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise MienError(f"{path} is a video; say which moment of it is meant: {path}@SECONDS")
+    frames = (FACES if settings.kind == "faces" else PREPARING).frames
+    with prepared_moment(path, at_s=at_s, window_s=settings.window_s, frames=frames) as found:
+        query = _of_clip(model, found.store, found.store.whole_clip(found.video), settings, told=told)
     return replace(query, apart_from=None)
 
 
@@ -73,12 +78,20 @@ def _name_and_second(like: str, store: Store) -> tuple[str, float | None]:
 
 
 def _clip_at(store: Store, video: str, at_s: float | None, window_s: float) -> Clip:
-    """The moment of a video that is meant; of a picture, all of it."""
+    """The stretch of `window_s` seconds around a moment of a video, moved to lie within it; a picture's only frame."""
     info = store.frames(video).info
-    if at_s is None and info.num_frames > 1:
-        middle_s = info.num_frames / info.fps / 2
-        raise MienError(f"{video} is a video; say which moment of it is meant: {video}@{middle_s:.1f}")
-    return moment_at(store, video, at_s=at_s or 0.0, window_s=window_s)
+    length_s = info.num_frames / info.fps
+    if info.num_frames == 1:
+        return store.whole_clip(video)
+    if at_s is None:
+        raise MienError(f"{video} is a video; say which moment of it is meant: {video}@{length_s / 2:.1f}")
+    if not 0 <= at_s < length_s:
+        raise MienError(
+            f"{video} lasts {length_s:.1f} s, so there is nothing at {at_s:g} s; name a second before its end"
+        )
+    window_s = min(window_s, length_s)
+    start_s = min(max(0.0, at_s - window_s / 2), length_s - window_s)
+    return store.clip(video, start_s=start_s, end_s=start_s + window_s)
 
 
 def _of_clip(model: Mien, store: Store, clip: Clip, settings: SearchSettings, *, told: str) -> Query:
