@@ -34,6 +34,7 @@ VERBS = (
     "embed",
     "convert",
     "search",
+    "explain",
     "doctor",
     "inspect",
     "export",

@@ -52,7 +52,7 @@ def write_explanations(out: Path, explanations: Sequence[Explanation], *, model:
     prompts = ", ".join(f"“{escape(template)}”" for template in templates)
     head = (
         f'<h1 dir="auto">{escape(title)}</h1>'
-        f'<p class="soft path">Model {escape(model)}; each word put into {prompts}.</p>{ABOUT}'
+        f'<p class="soft path">Model <code>{escape(model)}</code>; each word put into {prompts}.</p>{ABOUT}'
     )
     page = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(f"{title}, explained"),
@@ -111,7 +111,7 @@ def _row(still: Still, name: str, about: str, scores: Mapping[str, float], expla
         f"<tr{' class=whole' if is_whole else ''}>"
         f'<td><img alt="{escape(name)}" src="{draw_still(still, side=SIDE)}"></td>'
         f'<th scope="row"><span class="name">{escape(name)}</span><br><small>{escape(about)}</small></th>'
-        f"<td>{odds:.1f}{change}</td>{cells}</tr>"
+        f"<td>{_number(odds)}{change}</td>{cells}</tr>"
     )
 
 
@@ -121,6 +121,10 @@ def _delta(change: float, *, digits: int) -> str:
         return '<span class="delta">·</span>'
     kind, sign = ("less", "−") if change < 0 else ("more", "+")
     return f'<span class="delta {kind}">{sign}{abs(change):.{digits}f}</span>'
+
+
+def _number(odds: float) -> str:
+    return f"{odds:.1f}".replace("-", "−")
 
 
 def _middle(explanation: Explanation) -> Still:
@@ -140,8 +144,8 @@ def _heat(explanation: Explanation) -> str:
     return (
         f"<h3>Where “{word}” comes from</h3><div class=two><figure class=map>"
         f'<img alt="the middle frame" src="{picture}">{_cells(found)}</figure><div>'
-        f"<p>Red: the log-odds of {word}, {odds:.1f} for the whole, fall when the square is hidden{frames}; blue: they "
-        f"rise. The strongest colour is a change of {np.abs(found.drop).max():.2f}; the largest fall is "
+        f"<p>Red: the log-odds of {word}, {_number(odds)} for the whole, fall when the square is hidden{frames}; blue: "
+        f"they rise. The strongest colour is a change of {np.abs(found.drop).max():.2f}; the largest fall is "
         f"{found.drop.max():.2f}, in row {row + 1}, column {column + 1}. Point at a square for its number.</p>"
         "</div></div>"
     )
