@@ -14,11 +14,10 @@ from jaxtyping import Bool, Float, UInt8
 from mien.explain.explanation import Fill, HeatMap, Masked, log_odds
 
 Score = Callable[[UInt8[torch.Tensor, "n t 3 h w"]], Float[torch.Tensor, "n c"]]
-"""Probabilities of the words for clips of raw pixels; who the subject is stays as it was."""
+"""Probabilities of the words for any number of clips of raw pixels; who the subject is stays as it was."""
 
 BLUR_SHARE = 1 / 12
 """Of a picture's side, the standard deviation of the blur: faces and postures can no longer be read, colours can."""
-CLIPS_AT_A_TIME = 8
 
 
 def mask_parts(
@@ -32,8 +31,8 @@ def mask_parts(
     if not parts:
         return ()
     ways = [(name, fill) for name in parts for fill in get_args(Fill)]
-    hidden = [hide(frames, parts[name], fill=fill) for name, fill in ways]
-    scores = _named(_scored(hidden, score), words)
+    hidden = np.stack([hide(frames, parts[name], fill=fill) for name, fill in ways])
+    scores = _named(score(as_clips(hidden)), words)
     middle = len(frames) // 2
     return tuple(
         Masked(
@@ -53,17 +52,13 @@ def heat_map(
     score: Score,
     words: Sequence[str],
     cells: int,
-    on_fraction: Callable[[float], None] = lambda _: None,
 ) -> HeatMap:
     """What hiding each of `cells` × `cells` squares, by the mean colour, takes from the likeliest word's log-odds."""
     before = _named(score(as_clips(frames[None])), words)[0]
     top = max(before, key=lambda word: before[word])
     masks = [np.broadcast_to(cell, frames.shape[:3]) for cell in squares(frames.shape[1], cells=cells)]
-    drops = list[float]()
-    for start in range(0, len(masks), CLIPS_AT_A_TIME):
-        hidden = [hide(frames, mask, fill="mean") for mask in masks[start : start + CLIPS_AT_A_TIME]]
-        drops += [log_odds(before, top) - log_odds(after, top) for after in _named(_scored(hidden, score), words)]
-        on_fraction(len(drops) / len(masks))
+    hidden = np.stack([hide(frames, mask, fill="mean") for mask in masks])
+    drops = [log_odds(before, top) - log_odds(after, top) for after in _named(score(as_clips(hidden)), words)]
     return HeatMap(word=top, drop=np.array(drops).reshape(cells, cells))
 
 
@@ -93,14 +88,6 @@ def as_clips(clips: UInt8[np.ndarray, "n t h w 3"]) -> UInt8[torch.Tensor, "n t 
 
 def _named(scores: Float[torch.Tensor, "n c"], words: Sequence[str]) -> list[dict[str, float]]:
     return [dict(zip(words, row, strict=True)) for row in scores.tolist()]
-
-
-def _scored(clips: Sequence[UInt8[np.ndarray, "t h w 3"]], score: Score) -> Float[torch.Tensor, "n c"]:
-    parts = [
-        score(as_clips(np.stack(clips[start : start + CLIPS_AT_A_TIME])))
-        for start in range(0, len(clips), CLIPS_AT_A_TIME)
-    ]
-    return torch.cat(parts)
 
 
 def _mean(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:

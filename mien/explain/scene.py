@@ -25,6 +25,7 @@ from mien.types import Clip
 
 CELLS = 7
 """Squares along a side of the heat map: of 224 pixels, 32 each, a patch of ViT-B/32."""
+CLIPS_AT_A_TIME = 8
 
 
 def explain_scene(
@@ -51,14 +52,22 @@ def explain_scene(
         sample = dataset[0, 0]
         frames = np.ascontiguousarray(sample.frames.permute(0, 2, 3, 1).numpy())
         parts = _parts(moment.store, clip, sample)
+    preprocess = model.config.preprocess
     patch, size = model.config.architecture.vision.patch_size, frames.shape[1]
     covered = torch.stack([coverage(own, height=size, width=size, patch=patch) for own in sample.boxes])
 
+    total, done = 2 + 2 * len(parts) + CELLS**2, 0
+
     def score(clips: UInt8[Tensor, "n t 3 h w"], subject: Float[Tensor, "t gh gw"] = covered) -> Float[Tensor, "n c"]:
-        of_each = repeat(subject, "t gh gw -> n t gh gw", n=len(clips)).to(model.device)
-        with torch.inference_mode():
-            x = model.model.encode_video(model.config.preprocess.normalize(clips.to(model.device)), of_each)
-        return model.label_scores(x, words, templates=templates).cpu()
+        nonlocal done
+        embedded = list[Tensor]()
+        for few in torch.split(clips, CLIPS_AT_A_TIME):
+            of_each = repeat(subject, "t gh gw -> n t gh gw", n=len(few)).to(model.device)
+            with torch.inference_mode():
+                embedded.append(model.model.encode_video(preprocess.normalize(few.to(model.device)), of_each))
+            done += len(few)
+            on_fraction(done / total)
+        return model.label_scores(torch.cat(embedded), words, templates=templates).cpu()
 
     is_told = model.config.architecture.subject != "vanilla" and bool(covered.any())
     whole = score(sample.frames[None])[0]
@@ -74,7 +83,7 @@ def explain_scene(
         scores=dict(zip(words, whole.tolist(), strict=True)),
         unmarked=dict(zip(words, unmarked.tolist(), strict=True)) if is_told else None,
         masked=mask_parts(frames, parts, score=score, words=words),
-        heat_map=heat_map(frames, score=score, words=words, cells=CELLS, on_fraction=on_fraction),
+        heat_map=heat_map(frames, score=score, words=words, cells=CELLS),
         attention=attention_of_tokens(model, sample.frames, covered),
         notes=_notes(parts),
     )

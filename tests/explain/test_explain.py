@@ -36,7 +36,11 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scene(video: Path) -> Explanation:
-    return explain_scene(small_mien(), video, WORDS, window_s=1.0)
+    fractions = list[float]()
+    found = explain_scene(small_mien(), video, WORDS, window_s=1.0, on_fraction=fractions.append)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    return found
 
 
 def test_scene_is_the_middle_of_the_video_as_the_model_sees_it(scene: Explanation) -> None:
