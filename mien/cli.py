@@ -12,7 +12,9 @@ from mien.cli_analyze import analyze
 from mien.cli_captions import captions
 from mien.cli_classify import PrecisionOption, classify
 from mien.cli_data import data
+from mien.cli_explain import explain
 from mien.cli_finetune import finetune
+from mien.cli_search import search
 from mien.cli_serve import serve
 from mien.errors import MienError
 from mien.terminal import (
@@ -46,7 +48,6 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(captions, name="captions")
 app.command()(finetune)
-app.command()(serve)
 
 TheatreOut = Annotated[Path, typer.Argument(help="Folder to make the theatre in.")]
 
@@ -415,10 +416,8 @@ def report(
             say(f"  without {part.what}: {part.reason}", style="dim")
 
 
-app.command()(analyze)
-
-
-app.command()(classify)
+for verb in (analyze, classify, search, explain, serve):
+    app.command()(verb)
 
 
 @app.command()

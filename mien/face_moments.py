@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +12,24 @@ import torch.nn.functional as F
 from jaxtyping import Float32
 from torch import Tensor
 
-from mien.analyze.looks import Looks, look_at_faces
+from mien.analyze.looks import embed_squares
 from mien.captions.naming import FACE_TEMPLATES
-from mien.data.store import Store
+from mien.data.seen_faces import SeenFace, seen_faces
 from mien.inference import PREPARING, Mien, require_media, require_prompts, require_window
-from mien.prepare import prepare
+from mien.prepare import prepared_alone
 from mien.prepare.faces import FaceSettings
-from mien.types import MienError
+from mien.types import Clip
 
 STORED_SHORT_SIDE = 1080
 """Frames are kept so large for faces to be cut from, where the file has as many pixels."""
+
+FACES = PREPARING.model_copy(
+    update={
+        "faces": FaceSettings(source="detector"),
+        "frames": PREPARING.frames.model_copy(update={"short_side": STORED_SHORT_SIDE}),
+    }
+)
+"""How files are read for their faces."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,25 +70,12 @@ def classify_faces(
     require_media(path)
     require_window(window_s)
     require_prompts(labels, templates)
-    with tempfile.TemporaryDirectory() as folder:
-        alone = Path(folder) / "video" / path.name
-        alone.parent.mkdir()
-        alone.symlink_to(path.resolve())
-        settings = PREPARING.model_copy(
-            update={
-                "faces": FaceSettings(source="detector"),
-                "frames": PREPARING.frames.model_copy(update={"short_side": STORED_SHORT_SIDE}),
-            }
-        )
-        prepared = prepare(alone, Path(folder) / "store", settings=settings)
-        if prepared.failed:
-            raise MienError(prepared.failed[0].reason.replace(str(alone), str(path)))
-        store = Store(Path(folder) / "store")
-        every = max(1, round(store.frames(path.stem).info.fps / faces_per_s))
-        found = _faces(look_at_faces(model, store, path.stem, every=every), fps=store.frames(path.stem).info.fps)
+    with prepared_alone(path, settings=FACES) as store:
+        frames = every_so_many(store.whole_clip(path.stem), fps=store.frames(path.stem).info.fps, per_s=faces_per_s)
+        found = list(seen_faces(store, path.stem, frames=frames, size=model.config.preprocess.image_size))
     if not found:
         return []
-    x = torch.from_numpy(np.stack([face.embedding for face in found]))
+    x = embed_squares(model, [face.picture for face in found])
     stretches = _stretches(found, window_s=window_s)
     embeddings = torch.stack([F.normalize(x[rows].mean(dim=0), dim=-1) for rows in stretches])
     scores = model.label_scores(embeddings, labels, templates=templates).tolist()
@@ -91,23 +85,12 @@ def classify_faces(
     ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Face:
-    time_s: float
-    person: int
-    xyxy: Float32[np.ndarray, "4"]
-    embedding: Float32[np.ndarray, "e"]
+def every_so_many(clip: Clip, *, fps: float, per_s: float) -> range:
+    """Those of a clip's pictures that are about `per_s` a second, the first among them."""
+    return range(clip.start_frame, clip.end_frame, max(1, round(fps / per_s)))
 
 
-def _faces(looks: Iterable[Looks], *, fps: float) -> list[_Face]:
-    return [
-        _Face(time_s=int(frame) / fps, person=int(person), xyxy=xyxy, embedding=embedding)
-        for some in looks
-        for frame, person, xyxy, embedding in zip(some.frame, some.track, some.xyxy, some.embedding, strict=True)
-    ]
-
-
-def _stretches(faces: Sequence[_Face], *, window_s: float) -> list[list[int]]:
+def _stretches(faces: Sequence[SeenFace], *, window_s: float) -> list[list[int]]:
     """The rows of each person in each window that has any, by time, then from left to right."""
     found = dict[tuple[int, int], list[int]]()
     for row, face in enumerate(faces):
@@ -116,7 +99,7 @@ def _stretches(faces: Sequence[_Face], *, window_s: float) -> list[list[int]]:
 
 
 def _moment(
-    video: str, faces: Sequence[_Face], embedding: Float32[Tensor, "e"], scores: dict[str, float]
+    video: str, faces: Sequence[SeenFace], embedding: Float32[Tensor, "e"], scores: dict[str, float]
 ) -> FaceMoment:
     middle = faces[len(faces) // 2]
     x0, y0, x1, y1 = map(float, middle.xyxy)

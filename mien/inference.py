@@ -29,7 +29,7 @@ from mien.media.sampling import evenly, segment_midpoints
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.models.int8 import Int8Linear, use_int8
 from mien.models.video_clip import VideoClip
-from mien.prepare import PrepareSettings, prepare
+from mien.prepare import PrepareSettings, prepared_alone
 from mien.prepare.frames import missing_part
 from mien.text import Tokenizer
 from mien.types import Clip, ClipBatch, MienError, Skipped
@@ -242,14 +242,7 @@ class Mien:
         """
         require_media(path)
         require_window(window_s)
-        with tempfile.TemporaryDirectory() as folder:
-            alone = Path(folder) / "video" / path.name  # apart from its subtitles, which embedding does not need
-            alone.parent.mkdir()
-            alone.symlink_to(path.resolve())
-            prepared = prepare(alone, Path(folder) / "store", settings=PREPARING)
-            if prepared.failed:
-                raise MienError(prepared.failed[0].reason.replace(str(alone), str(path)))
-            store = Store(Path(folder) / "store")
+        with prepared_alone(path, settings=PREPARING) as store:
             if missing := missing_part(store.frames(path.stem), video=str(path)):
                 on_missing(missing)
             return list(self.embed_store(store, window_s=window_s))

@@ -34,6 +34,8 @@ VERBS = (
     "classify",
     "embed",
     "convert",
+    "search",
+    "explain",
     "doctor",
     "inspect",
     "serve",

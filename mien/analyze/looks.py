@@ -7,26 +7,25 @@ the picture, and then over some seconds; pictures that several clips share are e
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float, Float32, Int32, UInt8
 
+from mien.data.seen_faces import OnFrame, SeenFace, rows_by_frame, seen_faces
 from mien.data.store import Store
 from mien.inference import Mien
 from mien.media.sampling import evenly
 from mien.media.transforms import Crop, crop_boxes_with, crop_frame
-from mien.perception.face_crop import cut_face
-from mien.types import BoxTable, FaceTable
+
+T = TypeVar("T")
 
 BATCH = 64
 """Pictures a batch; larger ones are not faster on a CPU."""
-
-OnFrame = Callable[[int, int], None]
-"""Told how many of how many pictures have been looked at."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -43,20 +42,18 @@ def look_at_faces(
     model: Mien, store: Store, video: str, *, every: int = 1, on_frame: OnFrame = lambda done, total: None
 ) -> Iterator[Looks]:
     """Every face in each `every`-th stored picture, by picture; embeddings are L2-normalised."""
-    size = model.config.preprocess.image_size
-    reader, table = store.frames(video), store.faces(video)
-    to_stored = np.array(reader.info.stored_per_source * 2, np.float32)
+    size, frames = model.config.preprocess.image_size, range(0, len(store.frames(video)), every)
+    for faces in _batches(seen_faces(store, video, frames=frames, size=size, on_frame=on_frame)):
+        yield _looks(faces, embed_squares(model, [face.picture for face in faces]).numpy())
 
-    def pictures() -> Iterator[_Cut]:
-        for frame, rows in _rows_by_frame(table, len(reader), every=every, on_frame=on_frame):
-            rgb = reader.decode(frame)
-            for row in rows:
-                square = cut_face(rgb, table.xyxy[row] * to_stored, size=size)
-                yield _Cut(frame=frame, track=int(table.track[row]), xyxy=table.xyxy[row], square=square)
 
-    for cuts in _batches(pictures()):
-        x = model.encode_frames(_pixels(cuts), normalize=True)
-        yield _looks(cuts, x.float().cpu().numpy())
+def embed_squares(model: Mien, squares: Sequence[UInt8[np.ndarray, "s s 3"]]) -> Float32[torch.Tensor, "n e"]:
+    """L2-normalised embeddings of pictures at the model's size, a batch at a time."""
+    parts = [
+        model.encode_frames(_pixels(squares[start : start + BATCH]), normalize=True).float().cpu()
+        for start in range(0, len(squares), BATCH)
+    ]
+    return torch.cat(parts)
 
 
 def look_at_persons(
@@ -79,7 +76,7 @@ def look_at_persons(
     pictures = _persons(model, store, video, every=every, on_frame=on_frame)
     for cuts in _batches(pictures):
         boxes = torch.stack([torch.from_numpy(cut.box) for cut in cuts])[:, None]  # n 1 4
-        x = model.encode_subjects(_pixels(cuts), boxes).float().cpu()
+        x = model.encode_subjects(_pixels([cut.square for cut in cuts]), boxes).float().cpu()
         yield from _joined(model, waiting.add(cuts, x.numpy()))
     yield from _joined(model, waiting.rest())
 
@@ -92,24 +89,24 @@ class _Cut:
     """A square cut out of a stored picture, and where in it the subject is; `xyxy` is the box in the source."""
 
     frame: int
-    track: int
+    person: int
     xyxy: Float32[np.ndarray, "4"]
     square: UInt8[np.ndarray, "s s 3"]
-    box: Float32[np.ndarray, "4"] | None = None
+    box: Float32[np.ndarray, "4"]
 
 
 def _persons(model: Mien, store: Store, video: str, *, every: int, on_frame: OnFrame) -> Iterator[_Cut]:
     reader, table, size = store.frames(video), store.boxes(video), model.config.preprocess.image_size
     to_stored = np.array(reader.info.stored_per_source * 2, np.float32)
     least = model.config.clip.min_box_score
-    for frame, rows in _rows_by_frame(table, len(reader), every=every, on_frame=on_frame):
+    for frame, rows in rows_by_frame(table, range(0, len(reader), every), on_frame=on_frame):
         rgb = reader.decode(frame)
         for row in rows[table.score[rows] >= least]:
             stored = table.xyxy[row] * to_stored
             crop = square_around(stored, height=rgb.shape[0], width=rgb.shape[1])
             box = crop_boxes_with(torch.from_numpy(stored), crop, size=size).numpy()
             square = crop_frame(rgb, crop, size=size)
-            yield _Cut(frame=frame, track=int(table.track[row]), xyxy=table.xyxy[row], square=square, box=box)
+            yield _Cut(frame=frame, person=int(table.track[row]), xyxy=table.xyxy[row], square=square, box=box)
 
 
 def square_around(xyxy: Float[np.ndarray, "4"], *, height: int, width: int) -> Crop:
@@ -122,33 +119,20 @@ def square_around(xyxy: Float[np.ndarray, "4"], *, height: int, width: int) -> C
     return Crop(left=float(np.clip(left, 0, width - side)), top=float(np.clip(top, 0, height - side)), side=float(side))
 
 
-def _rows_by_frame(
-    table: BoxTable | FaceTable, num_frames: int, *, every: int, on_frame: OnFrame
-) -> Iterator[tuple[int, np.ndarray]]:
-    """The pictures to be looked at that have someone in them, and the rows of the table that are theirs."""
-    frames = np.arange(0, num_frames, every, dtype=table.frame.dtype)
-    starts, ends = np.searchsorted(table.frame, frames), np.searchsorted(table.frame, frames, side="right")
-    for number, (frame, start, end) in enumerate(zip(frames.tolist(), starts, ends, strict=True)):
-        on_frame(number, len(frames))
-        if end > start:
-            yield frame, np.arange(start, end)
-    on_frame(len(frames), len(frames))
-
-
-def _batches(cuts: Iterable[_Cut]) -> Iterator[list[_Cut]]:
+def _batches(cuts: Iterable[T]) -> Iterator[list[T]]:
     waiting = iter(cuts)
     while batch := list(itertools.islice(waiting, BATCH)):
         yield batch
 
 
-def _pixels(cuts: list[_Cut]) -> UInt8[torch.Tensor, "n 3 s s"]:
-    return rearrange(torch.from_numpy(np.stack([cut.square for cut in cuts])), "n h w c -> n c h w")
+def _pixels(squares: Sequence[UInt8[np.ndarray, "s s 3"]]) -> UInt8[torch.Tensor, "n 3 s s"]:
+    return rearrange(torch.from_numpy(np.stack(squares)), "n h w c -> n c h w")
 
 
-def _looks(cuts: list[_Cut], embedding: Float32[np.ndarray, "n e"]) -> Looks:
+def _looks(cuts: Sequence[_Cut] | Sequence[SeenFace], embedding: Float32[np.ndarray, "n e"]) -> Looks:
     return Looks(
         frame=np.array([cut.frame for cut in cuts], np.int32),
-        track=np.array([cut.track for cut in cuts], np.int32),
+        track=np.array([cut.person for cut in cuts], np.int32),
         xyxy=np.stack([cut.xyxy for cut in cuts]),
         embedding=embedding,
     )
@@ -178,7 +162,7 @@ class _Waiting:
     def add(self, cuts: list[_Cut], x: Float32[np.ndarray, "n e"]) -> Iterator[_Clip]:
         """Takes the pictures of a batch, by time, and gives the clips that have all they can have."""
         for cut, own in zip(cuts, x, strict=True):
-            self._held.setdefault(cut.track, []).append((cut, own))
+            self._held.setdefault(cut.person, []).append((cut, own))
         now = cuts[-1].frame
         for track in list(self._held):
             yield from self._over(track, before=now - self._reach)

@@ -26,15 +26,33 @@ WIDE = 1.15
 def card(strip: Strip, *, number: int, no_clip: str = "") -> str:
     """The card of a clip; or of a stretch of a video that makes none, with the reason `no_clip` in place of words."""
     is_clip = not no_clip
-    pictures = "".join(_picture(picture, strip) for picture in strip.pictures)
-    shape = "single" if len(strip.pictures) == 1 else "wide" if strip.width > WIDE * strip.height else "tall"
+    pictures = "".join(frame(picture, strip) for picture in strip.pictures)
     said = escape(strip.clip.text if is_clip else f"makes no clip ({no_clip})")
     return (
         f'<article class="clip" id="clip-{number}" tabindex="-1" aria-labelledby="said-{number}" '
         f"{_attributes(strip, is_clip=is_clip)}>{_header(strip, is_clip=is_clip)}"
         f'<p class="said{"" if is_clip else " soft"}" id="said-{number}" dir="auto">{said}</p>'
-        f'<div class="seen"><ol class="strip {shape}" aria-label="frames">{pictures}</ol>'
+        f'<div class="seen"><ol class="strip {shape_of(strip)}" aria-label="frames">{pictures}</ol>'
         f"{_emotions(strip) if is_clip else ''}</div></article>"
+    )
+
+
+def shape_of(strip: Strip) -> str:
+    """The class of a list of these pictures, which decides how many stand in a row."""
+    return "single" if len(strip.pictures) == 1 else "wide" if strip.width > WIDE * strip.height else "tall"
+
+
+def frame(picture: Picture, strip: Strip) -> str:
+    """A picture of a strip with its boxes over it, as an item of a list of class `strip`."""
+    count = sum(mark.counts for mark in picture.persons)
+    what = f"{count} person{'' if count == 1 else 's'}" if count else "nobody found"
+    uri = "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
+    marks = "".join([*map(_person, picture.persons), *map(_face, picture.faces)])
+    return (
+        f'<li class="frame" style="aspect-ratio:{strip.width}/{strip.height};--w:{strip.width}px">'
+        f'<img alt="frame at {clock(picture.time_s)}: {what}" width="{strip.width}" height="{strip.height}" '
+        f'loading="lazy" decoding="async" src="{uri}"><div class="marks" aria-hidden="true">{marks}</div>'
+        f"<time>{picture.time_s:.2f}</time></li>"
     )
 
 
@@ -105,19 +123,6 @@ def _emotions(strip: Strip) -> str:
         for name, value in p.items()
     )
     return f'<table class="emotions"><caption>emotion of the sentence</caption><tbody>{rows}</tbody></table>'
-
-
-def _picture(picture: Picture, strip: Strip) -> str:
-    count = sum(mark.counts for mark in picture.persons)
-    what = f"{count} person{'' if count == 1 else 's'}" if count else "nobody found"
-    uri = "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
-    marks = "".join([*map(_person, picture.persons), *map(_face, picture.faces)])
-    return (
-        f'<li class="frame" style="aspect-ratio:{strip.width}/{strip.height};--w:{strip.width}px">'
-        f'<img alt="frame at {clock(picture.time_s)}: {what}" width="{strip.width}" height="{strip.height}" '
-        f'loading="lazy" decoding="async" src="{uri}"><div class="marks" aria-hidden="true">{marks}</div>'
-        f"<time>{picture.time_s:.2f}</time></li>"
-    )
 
 
 def _person(mark: PersonMark) -> str:

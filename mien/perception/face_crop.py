@@ -27,11 +27,24 @@ def face_square(xyxy: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
 
 def cut_face(rgb: UInt8[np.ndarray, "h w 3"], xyxy: Float[np.ndarray, "4"], *, size: int) -> UInt8[np.ndarray, "s s 3"]:
     """The face in the box as a picture of `size` × `size`; what lies outside of `rgb` repeats its edge."""
-    x0, y0, x1, _ = face_square(xyxy)
-    left, top, side = int(np.floor(x0)), int(np.floor(y0)), max(1, round(float(x1 - x0)))
+    left, top, side = _whole_pixels(xyxy)
     rows = np.clip(np.arange(top, top + side), 0, rgb.shape[0] - 1)
     columns = np.clip(np.arange(left, left + side), 0, rgb.shape[1] - 1)
     square = rgb[rows[:, None], columns]
     if side == size:
         return square
     return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
+
+
+def points_in_cut(
+    points: Float[np.ndarray, "n 2"], xyxy: Float[np.ndarray, "4"], *, size: int
+) -> Float[np.ndarray, "n 2"]:
+    """Where points (x, y) of a picture are in what `cut_face` makes of the face in the box."""
+    left, top, side = _whole_pixels(xyxy)
+    return (points - np.array([left, top])) * (size / side)
+
+
+def _whole_pixels(xyxy: Float[np.ndarray, "4"]) -> tuple[int, int, int]:
+    """The square's left, top and side."""
+    x0, y0, x1, _ = face_square(xyxy)
+    return int(np.floor(x0)), int(np.floor(y0)), max(1, round(float(x1 - x0)))
