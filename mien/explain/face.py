@@ -12,11 +12,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.captions.naming import FACE_TEMPLATES
+from mien.data.seen_faces import SeenFace, seen_faces
 from mien.explain.attention import attention_of_tokens
 from mien.explain.explanation import Explanation, require_choice
 from mien.explain.occlusion import heat_map, mask_parts
 from mien.explain.regions import face_regions
-from mien.data.seen_faces import SeenFace, seen_faces
 from mien.face_moments import FACES
 from mien.inference import Mien, require_media
 from mien.perception.face_crop import points_in_cut

@@ -147,7 +147,7 @@ def pictures_at(path: Path, times_s: Sequence[float], *, short_side: int | None)
     AVI files, which have no times to seek by, are decoded through. Raises MienError as `read_frames` does.
     """
     with _open(path, threads=0) as (container, stream):
-        convert = _converter(stream, short_side=short_side)
+        convert = _converter(stream, short_side=short_side, scaling=SCALING)
         frames = _timed(container, stream, path=path)
         held = ahead = None
         for time_s in times_s:

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, Float64, Int32
 
-from mien.data.store import Store
 from mien.analyze.looks import embed_squares
 from mien.data.seen_faces import SeenFace, seen_faces
+from mien.data.store import Store
 from mien.face_moments import every_so_many
 from mien.inference import Mien, windows
 from mien.types import Clip

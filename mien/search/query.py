@@ -9,10 +9,10 @@ import numpy as np
 import torch.nn.functional as F
 from jaxtyping import Float32
 
-from mien.captions.naming import FACE_TEMPLATES
-from mien.data.store import Store
 from mien.analyze.looks import embed_squares
+from mien.captions.naming import FACE_TEMPLATES
 from mien.data.seen_faces import SeenFace, seen_faces
+from mien.data.store import Store
 from mien.face_moments import FACES, every_so_many
 from mien.inference import PREPARING, Mien, require_media
 from mien.media.video import IMAGE_SUFFIXES
