@@ -21,7 +21,8 @@ ORDER = (
     "media", "perception", "language", "captions",
     "models", "data", "prepare", "exchange", "checkpoint", "hub", "methods",
     "convert", "theatre", "eval", "inspect", "inference", "face_moments", "face_pictures", "train", "evaluate",
-    "report", "doctor", "cli_classify", "cli_data", "cli_finetune", "caption_release", "cli_captions", "cli",
+    "label_efficiency", "run_pictures", "report", "doctor", "cli_classify", "cli_data", "cli_finetune",
+    "caption_release", "cli_captions", "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 

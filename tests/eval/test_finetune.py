@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_finetune import tiny_mien
 from typer.testing import CliRunner
 
 from mien.cli import app
 from mien.config import validate
-from mien.data.clips import ClipSettings
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.benchmarks.base import Benchmark
@@ -27,12 +27,9 @@ from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.eval.tuned import score_head
-from mien.hub import ModelFolder
 from mien.inference import Mien
-from mien.media.transforms import Preprocess
 from mien.methods.supervised import Supervised
 from mien.models.layer_depth import head_depth, layer_depths
-from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.train.epochs import BestEpoch, EpochDone, say_nothing
 from mien.train.finetune import Finetuning
 from mien.train.layer_decay import build_decayed_optimizer
@@ -41,12 +38,6 @@ from mien.train.trainer import Interrupted
 from mien.types import Clip, ClipBatch, LabeledClip, Labels, MienError
 from tests.eval.pictures_of_xor import XOR, write_xor_store
 
-SIZES: dict[str, Any] = {
-    "embed_dim": 8,
-    "vision": {"image_size": 16, "patch_size": 8, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
-    "text": {"context_length": 8, "width": 16, "layers": 1, "heads": 2, "mlp_width": 16},
-    "temporal": {"layers": 2, "heads": 2, "mlp_width": 16, "dropout": 0.1, "num_frames": 2},
-}
 QUICK: dict[str, Any] = {
     "kind": "finetune", "epochs": 2, "batch_size": 32, "lr": 1e-2, "layer_decay": 0.9, "warmup_epochs": 1,
     "augment": {"crop": 1.0, "horizontal_flip": True},
@@ -56,13 +47,6 @@ QUICK: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return write_xor_store(tmp_path_factory.mktemp("xor"))
-
-
-def tiny_mien() -> Mien:
-    torch.manual_seed(0)
-    config = VideoClipConfig.model_validate(SIZES)
-    folder = ModelFolder(architecture=config, preprocess=Preprocess(image_size=16), clip=ClipSettings(num_frames=2))
-    return Mien(VideoClip(config), config=folder, tokenizer=None, device="cpu")
 
 
 def fine_tuned(store: Store, run: Path, *, on_epoch=say_nothing, benchmark=XOR, **settings) -> EvalResult:
