@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -143,7 +144,9 @@ def _read_weights(checkpoint: Path, own: Mapping[str, Tensor]) -> dict[str, Tens
     weights = {name: torch.empty_like(tensor) for name, tensor in own.items()}
     try:
         if (checkpoint / SHARDS).is_dir():
-            dcp.load({"method": weights}, checkpoint_id=checkpoint / SHARDS, no_dist=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # it says that it does as asked: one process reads
+                dcp.load({"method": weights}, checkpoint_id=checkpoint / SHARDS, no_dist=True)
             return weights
         with safe_open(checkpoint / WEIGHTS, framework="pt") as file:
             return {name: file.get_tensor(name) for name in weights}

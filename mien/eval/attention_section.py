@@ -29,28 +29,28 @@ _OF_PATCHES = (
     "<h2>What is attended to</h2><p>In the last layers, mean over heads: what <em>[cls]</em> attends to, from which "
     "scene and person are fused in training, and what the <em>patches</em> attend to on the mean, of which the "
     "picture’s embedding is made. Where people were found, the share of the attention that lies on them stands "
-    f"below; the box shows them. Colours run {SCALE} from 0 to the largest weight in any layer of the same row; rows "
-    "are not comparable by colour. Even attention is no sign of an untrained model: patches that look everywhere "
-    "alike give it.</p>"
+    f"below; boxes show them. Colours run {SCALE} from 0 to the largest weight of a frame and token in any layer, and "
+    "are comparable only there. An even colour is what looking everywhere alike gives.</p>"
 )
 
 
-def _figure(caption: str, rows: Sequence[AttentionPicture]) -> str:
-    drawn = "".join(_row(picture) for picture in rows)
-    return f'<figure class="sample"><figcaption>{escape(caption)}</figcaption><div class="wide">{drawn}</div></figure>'
-
-
-def _row(picture: AttentionPicture) -> str:
-    area = float(subject_coverage(picture).mean())
+def _figure(caption: str, pictures: Sequence[AttentionPicture]) -> str:
+    """A frame, and what its tokens attend to, beside each other."""
+    area = float(subject_coverage(pictures[0]).mean())
     told = f"subject:<br>{area:.0%} of the frame" if area else "nobody found"
-    cells = [f'<div><img alt="the frame" src="{draw_still(picture.still, side=144)}"><span>{told}</span></div>']
+    frame = f'<div><img alt="the frame" src="{draw_still(pictures[0].still, side=144)}"><span>{told}</span></div>'
+    cells = [frame, *(cell for picture in pictures for cell in _cells(picture, has_subject=area > 0))]
+    return (
+        f'<figure class="sample"><figcaption>{escape(caption)}</figcaption><div class="wide"><div class="layers" '
+        f'style="grid-template-columns:repeat({len(cells)},minmax(76px,150px))">{"".join(cells)}</div></div></figure>'
+    )
+
+
+def _cells(picture: AttentionPicture, *, has_subject: bool) -> list[str]:
+    token = "" if picture.token == "hmn" else f"{escape(picture.token)}, "
+    cells = []
     drawn = zip(draw_attention(picture, side=144), share_on_subject(picture), strict=True)
     for layer, (uri, share) in enumerate(drawn, start=picture.first_layer):
-        token = "" if picture.token == "hmn" else f"{escape(picture.token)}, "
-        on_subject = f"<br>{share:.0%} on subject" if area else ""
-        told = f"{token}layer {layer}{on_subject}"
+        told = f"{token}layer {layer}" + (f"<br>{share:.0%} on subject" if has_subject else "")
         cells.append(f'<div><img alt="attention in layer {layer}" src="{uri}"><span>{told}</span></div>')
-    return (
-        f'<div class="layers" style="grid-template-columns:repeat({len(cells)},minmax(76px,150px))">'
-        f"{''.join(cells)}</div>"
-    )
+    return cells

@@ -98,8 +98,8 @@ def draw_still(still: Still, *, side: int) -> str:
 def draw_attention(picture: AttentionPicture, *, side: int) -> list[str]:
     """A data URI a layer: heat over the frame in grey, the box drawn in.
 
-    The row has one scale, from 0 to the largest weight in any of its layers, so layers can be compared with each
-    other; rows cannot.
+    There is one scale, from 0 to the largest weight in any of the layers, so layers can be compared with each other;
+    pictures cannot.
     """
     frame = picture.still.frame
     scale = side / frame.shape[0]
