@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_finetune import tiny_mien
+from tiny_views import ENCODER
+from torch import nn
 from typer.testing import CliRunner
 
 from mien.cli import app
@@ -28,8 +30,9 @@ from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.eval.tuned import score_head
 from mien.inference import Mien
-from mien.methods.supervised import Supervised
+from mien.methods.supervised import Supervised, Tower
 from mien.models.layer_depth import head_depth, layer_depths
+from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.train.epochs import BestEpoch, EpochDone, say_nothing
 from mien.train.finetune import Finetuning
 from mien.train.layer_decay import build_decayed_optimizer
@@ -384,6 +387,35 @@ def test_shipped_protocols_fit_their_benchmarks(name):
     assert (protocol.train_split, protocol.report[0]) == (paper.train_split, paper.report[0])
     assert protocol.is_fine_tuned
     assert all(task.labels != "text" and benchmark.classes.of(task.labels) for task in protocol.tasks)
+
+
+def test_recipe_of_uniemox_is_what_was_published_and_chooses_its_epoch_on_validation():
+    sets = {name: load_benchmark(name) for name in ("emotion6", "fi", "unbiasedemo", "heco", "emo8", "emoset")}
+    for benchmark in sets.values():
+        protocol = benchmark.protocol("uniemox")
+        assert set(protocol.splits()) == {"train", "val", "test"} <= set(benchmark.splits)
+        settings = protocol.tasks[0].probe
+        assert isinstance(settings, Finetune)
+        assert (settings.epochs, settings.warmup_epochs, settings.layer_decay) == (100, 5, 0.75)
+        assert (settings.mix.mixup, settings.mix.cutmix) == (0.8, 1.0)
+        assert (settings.label_smoothing, settings.drop_path, settings.choose_on) == (0.1, 0.2, "val")
+        assert settings.augment is not None
+        assert settings.augment.distort.random_operations > 0
+        assert settings.augment.distort.erase > 0
+
+
+def test_masked_autoencoder_is_fine_tuned_from_the_mean_of_its_patches():
+    torch.manual_seed(0)
+    model = VideoClip(VideoClipConfig.model_validate(ENCODER))
+    tower = Tower(model, width=16, num_outputs=3)
+    nn.init.normal_(model.vision.post_norm.weight)
+    pixels = torch.randn(2, 1, 3, 16, 16)
+    tokens = model.vision.encode(model.vision.embed(pixels[:, 0]))
+    normed = model.vision.post_norm(tokens[:, 1:].mean(dim=1))
+    scaled = normed / normed.square().mean(dim=1, keepdim=True).sqrt()
+    expected = scaled @ tower.head.weight.T + tower.head.bias
+    found = tower.outputs(model.encode_video(pixels, torch.ones(2, 1, 4, 4)))
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.slow
