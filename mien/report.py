@@ -85,7 +85,7 @@ def report(inputs: ReportInputs, out: Path) -> ReportContent:
         maps=labelled.maps,
         attention=attention,
         gallery=labelled.gallery,
-        rebuilt=rebuilt_pictures(inputs.run, config, store, chosen) if store else None,
+        rebuilt=rebuilt_pictures(inputs.run, config, store, chosen),
         mask_ratio=config.method.mask_ratio if isinstance(config.method, UniEmoxConfig) else 0.0,
         neighbours=neighbours,
         num_searched=len(clips),
@@ -101,7 +101,7 @@ def left_off(content: ReportContent) -> list[Skipped]:
         (content.metrics, "curves", "the run has measured nothing yet"),
         (content.results, "probes", "they need --results, what `mien evaluate` wrote"),
         (content.maps, "map and true emotions", "they need --root, a benchmark's release, and --store"),
-        (content.attention, "attention", "it needs a finished model with a subject token, and the run's store"),
+        (content.attention, "attention", "it needs a finished model, with a subject token or UniEmoX's, and its store"),
         (content.rebuilt != (), "rebuilt pictures", "they need a checkpoint, and the run's store"),
     )
     return [Skipped(what=what, reason=reason) for part, what, reason in parts if not part]

@@ -68,17 +68,17 @@ def attention_pictures(model: Mien, store: Store, clips: Sequence[Clip]) -> tupl
 
 
 def rebuilt_pictures(
-    run: Path, config: RunConfig, store: Store, clips: Sequence[Clip]
+    run: Path, config: RunConfig, store: Store | None, clips: Sequence[Clip]
 ) -> tuple[RebuiltPicture, ...] | None:
     """The clips' views as the run's latest checkpoint rebuilds them; the exported model has no decoder any more.
 
-    None for a method that rebuilds nothing, nothing where there is no checkpoint yet.
+    None for a method that rebuilds nothing; no picture where there is no checkpoint yet, or no store any more.
     """
     method, views = config.method, config.data.views
     if not isinstance(method, UniEmoxConfig) or not method.reconstruction_weight or views is None:
         return None
     found = checkpoints(run / "checkpoints")
-    if not found or not clips:
+    if not found or store is None or not clips:
         return ()
     autoencoder = load_autoencoder(found[-1], method)
     read = ClipDataset(
@@ -95,7 +95,10 @@ def rebuilt_pictures(
 
 
 def load_autoencoder(checkpoint: Path, config: UniEmoxConfig) -> UniEmoX:
-    """The checkpoint's encoder and decoder, be it whole or in shards; without the teacher, who need not be there."""
+    """The checkpoint's encoder and decoder, be it whole or in shards; without the teacher, who need not be there.
+
+    Shards hold pickles: read those of one's own runs only.
+    """
     alone = {"teacher": None, "profile_weight": 0.0, "image_weight": 0.0}
     autoencoder = UniEmoX(config.model_copy(update=alone), teacher=None).eval()
     autoencoder.load_state_dict(_read_weights(checkpoint, autoencoder.state_dict()))

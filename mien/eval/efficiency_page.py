@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from html import escape
 
 from matplotlib.figure import Figure
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
-from mien.eval.efficiency import EfficiencyPoint, EfficiencyTask, LabelEfficiency, Spread
+from mien.eval.efficiency import EfficiencyTask, LabelEfficiency, Spread
 from mien.eval.label_scores import NUMBERS
 from mien.eval.report import page, terms
 from mien.eval.report_tables import METRICS
@@ -68,30 +67,38 @@ def render_efficiency(record: LabelEfficiency) -> str:
 
 
 def to_rich(task: EfficiencyTask) -> Table:
-    """A row a share, for a terminal."""
+    """A column a share, for a terminal."""
     shown = Table(box=None, header_style="bold", pad_edge=False)
-    shown.add_column("share")
-    for name in ("labels", *_titles(task)):
-        shown.add_column(escape_markup(name), justify="right")
-    for point in task.points:
-        shown.add_row(_percent(point.fraction), f"{point.num_fitted:,}", *_cells(task, point))
-    shown.add_row("majority", "", *(_number(task.majority.get(name), name) for name in _names(task)))
+    head, *lines = _lines(task)
+    for position, name in enumerate(head):
+        shown.add_column(escape_markup(name), justify="right" if position else "left", no_wrap=True)
+    for line in lines:
+        shown.add_row(*line)
     return shown
 
 
 def _table(task: EfficiencyTask) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for title in ("share", "labels", *_titles(task)))
-    rows = "".join(
-        f"<tr><th>{_percent(point.fraction)}</th><td>{point.num_fitted:,}</td>"
-        + "".join(f"<td>{cell}</td>" for cell in _cells(task, point))
-        + "</tr>"
-        for point in task.points
-    )
-    majority = "".join(f"<td>{_number(task.majority.get(name), name)}</td>" for name in _names(task))
+    head, *lines = _lines(task)
+    rows = "".join(f"<tr><th>{line[0]}</th>" + "".join(f"<td>{cell}</td>" for cell in line[1:]) for line in lines)
     return (
-        f'<h2>{escape(task.name)}</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}'
-        f"<tr><th>majority</th><td></td>{majority}</tr></tbody></table></div>"
+        f'<h2>{escape(task.name)}</h2><div class="wide"><table><thead><tr>'
+        f"{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _lines(task: EfficiencyTask) -> list[list[str]]:
+    """A column a share, then what majority scores; a row a metric."""
+    head = ["share of the labels", *(_percent(point.fraction) for point in task.points), "majority"]
+    labels = ["labels", *(f"{point.num_fitted:,}" for point in task.points), ""]
+    metrics = [
+        [
+            f"{name} %" if _scale(name) == 100 else name,
+            *(_spread(point.metrics[name], name) for point in task.points),
+            _number(task.majority.get(name), name),
+        ]
+        for name in task.points[0].metrics
+    ]
+    return [head, labels, *metrics]
 
 
 def _told(record: LabelEfficiency) -> str:
@@ -103,18 +110,6 @@ def _told(record: LabelEfficiency) -> str:
         f"{seeds}: each draws other samples, of each class alike, and another head to start from; {error}. The test "
         "samples are the same in all runs: what another draw of these would change is not in the error."
     )
-
-
-def _names(task: EfficiencyTask) -> tuple[str, ...]:
-    return tuple(task.points[0].metrics)
-
-
-def _titles(task: EfficiencyTask) -> tuple[str, ...]:
-    return tuple(f"{name} %" if _scale(name) == 100 else name for name in _names(task))
-
-
-def _cells(task: EfficiencyTask, point: EfficiencyPoint) -> Sequence[str]:
-    return [_spread(point.metrics[name], name) for name in _names(task)]
 
 
 def _spread(spread: Spread, name: str) -> str:
