@@ -37,9 +37,9 @@ _OF_PATCHES = (
 def _figure(caption: str, pictures: Sequence[AttentionPicture]) -> str:
     """A frame, and what its tokens attend to, beside each other."""
     area = float(subject_coverage(pictures[0]).mean())
-    told = f"subject:<br>{area:.0%} of the frame" if area else "nobody found"
+    told = "nobody found" if not area else f"subject:<br>{'all' if area == 1 else f'{area:.0%}'} of the frame"
     frame = f'<div><img alt="the frame" src="{draw_still(pictures[0].still, side=144)}"><span>{told}</span></div>'
-    cells = [frame, *(cell for picture in pictures for cell in _cells(picture, has_subject=area > 0))]
+    cells = [frame, *(cell for picture in pictures for cell in _cells(picture, has_subject=0 < area < 1))]
     return (
         f'<figure class="sample"><figcaption>{escape(caption)}</figcaption><div class="wide"><div class="layers" '
         f'style="grid-template-columns:repeat({len(cells)},minmax(76px,150px))">{"".join(cells)}</div></div></figure>'

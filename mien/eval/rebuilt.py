@@ -10,8 +10,8 @@ from jaxtyping import Bool, UInt8
 
 from mien.eval.pictures import Still, draw_still
 
-HIDDEN = 160
-"""The grey of patches that are masked."""
+HIDDEN = (172, 180, 196)
+"""The grey of patches that are masked; a little blue, for pictures that are grey themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +27,7 @@ class RebuiltView:
         """What the encoder is given: masked patches are grey."""
         patch = self.original.shape[0] // self.is_masked.shape[0]
         hidden = self.is_masked.repeat(patch, axis=0).repeat(patch, axis=1)[..., None]
-        return np.where(hidden, np.uint8(HIDDEN), self.original)
+        return np.where(hidden, np.array(HIDDEN, np.uint8), self.original)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
