@@ -400,7 +400,9 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The page to write; RUN/report.html by default.")] = None,
     untrained: Annotated[Path | None, typer.Option(help="A model to compare with in the map.")] = None,
 ) -> None:
-    """Draw a run as one self-contained HTML page: curves, settings, attention of `hmn`; probes and a map if evaluated.
+    """Draw a run as one self-contained HTML page: curves, settings, attention; probes and a map if evaluated.
+
+    Of UniEmoX also pictures that its latest checkpoint rebuilds, and the nearest to some by embedding.
 
     Example: `mien report runs/mine`, or with all there is:
     `mien report runs/demo/train --root runs/demo/theatre --store runs/demo/store --results runs/demo/results`

@@ -54,7 +54,7 @@ def evaluate_model(
     name; on_epoch is told of each epoch.
     """
     scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
-    chosen = _with_settings(scored.protocol(protocol), overrides)
+    chosen = with_settings(scored.protocol(protocol), overrides)
     if loaded.config.architecture.text is None and any(t.probe.kind in ("zeroshot", "retrieval") for t in chosen.tasks):
         raise MienError(f"protocol {chosen.name} asks for texts, but {model} reads none; take paper, sweep or finetune")
     usual = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
@@ -117,7 +117,7 @@ def _midpoints(protocol: Protocol, clips: Sequence[Clip]) -> int | None:
     return 1
 
 
-def _with_settings(protocol: Protocol, overrides: Sequence[str]) -> Protocol:
+def with_settings(protocol: Protocol, overrides: Sequence[str]) -> Protocol:
     """The protocol with settings of fine-tuning changed, and named by them: other settings are another protocol."""
     if not overrides:
         return protocol

@@ -211,7 +211,10 @@ class Mien:
 
         source: a path (people are found by the embedded detector), or clips `[b, t, 3, h, w]` as in `encode_video`.
         The scores of a moment sum to one over the labels. `on_missing` is told of the part of a file that is damaged.
+        Raises MienError, before anything is read, of a model that reads no texts.
         """
+        require_prompts(labels, templates)
+        _ = self.config.architecture.reads  # raises for a model that reads no texts
         if isinstance(source, str | Path):
             moments = self.embed_file(Path(source), window_s=window_s, on_missing=on_missing)
         else:

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import torch
 
 from mien.config import dump_yaml, load_config
-from mien.data.clips import ClipDataset, collate
 from mien.data.store import Store
 from mien.eval.benchmarks import load_benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.features import extract_features
-from mien.eval.pictures import AttentionPicture, Still, hmn_attention
+from mien.eval.neighbours import Neighbours
+from mien.eval.pictures import AttentionPicture
 from mien.eval.report import EmbeddingMap, NamedResult, ReportContent, SampleFrame, write_report
 from mien.eval.results import EvalResult
 from mien.inference import Mien
-from mien.media.boxes import coverage
+from mien.methods import UniEmoxConfig
+from mien.run_pictures import attention_pictures, batch_of, neighbour_rows, rebuilt_pictures, spread, still_of
 from mien.train.metrics import read_metrics
+from mien.train.reading import pictures_of_store
 from mien.train.run import RunConfig
-from mien.types import EMOTIONS, Clip, ClipBatch, LabeledClip, MienError, Skipped
+from mien.types import EMOTIONS, Clip, LabeledClip, MienError, Skipped
 
-T = TypeVar("T")
 MAP_CLIPS = 300
 ATTENTION_CLIPS = 6
 LOOKED_AT = 500
 """Clips of a store among which those for the attention are looked for; it may have a million."""
 GALLERY_CLIPS = 8
+QUERIES, NEIGHBOURS = 6, 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,10 +67,14 @@ def report(inputs: ReportInputs, out: Path) -> ReportContent:
     labelled = _Labelled()
     if inputs.root and store and model:
         labelled = _labelled(inputs, inputs.root, store, model)
-    attention = tuple[AttentionPicture, ...]()
-    if store and model:
-        chosen = speaking_among_others(_clips(labelled, store, config), store, ATTENTION_CLIPS)
+    clips = _clips(labelled, store, config) if store else []
+    chosen = speaking_among_others(clips, store, ATTENTION_CLIPS) if store else []
+    is_drawn = isinstance(config.method, UniEmoxConfig) or config.method.model.subject != "vanilla"
+    attention, neighbours = tuple[AttentionPicture, ...](), tuple[Neighbours, ...]()
+    if store and model and is_drawn:
         attention = attention_pictures(model, store, chosen)
+    if store and model and isinstance(config.method, UniEmoxConfig):
+        neighbours = neighbour_rows(model, store, clips, queries=QUERIES, count=NEIGHBOURS)
     content = ReportContent(
         title=f"{config.method.kind}: {config.method.model.subject}, {config.method.objective_in_words}",
         is_generated=labelled.is_generated or any(named.result.is_generated for named in results),
@@ -82,6 +85,11 @@ def report(inputs: ReportInputs, out: Path) -> ReportContent:
         maps=labelled.maps,
         attention=attention,
         gallery=labelled.gallery,
+        rebuilt=rebuilt_pictures(inputs.run, config, store, chosen),
+        mask_ratio=config.method.mask_ratio if isinstance(config.method, UniEmoxConfig) else 0.0,
+        neighbours=neighbours,
+        num_searched=len(clips),
+        searched=_searched(labelled, inputs, config),
     )
     write_report(out, content)
     return content
@@ -93,7 +101,8 @@ def left_off(content: ReportContent) -> list[Skipped]:
         (content.metrics, "curves", "the run has measured nothing yet"),
         (content.results, "probes", "they need --results, what `mien evaluate` wrote"),
         (content.maps, "map and true emotions", "they need --root, a benchmark's release, and --store"),
-        (content.attention, "attention", "it needs a finished model with a subject token, and the run's store"),
+        (content.attention, "attention", "it needs a finished model, with a subject token or UniEmoX's, and its store"),
+        (content.rebuilt != (), "rebuilt pictures", "they need a checkpoint, and the run's store"),
     )
     return [Skipped(what=what, reason=reason) for part, what, reason in parts if not part]
 
@@ -102,7 +111,15 @@ def _clips(labelled: _Labelled, store: Store, config: RunConfig) -> list[Clip]:
     """The benchmark's clips, else some of those that the run measured itself on, else of those it was trained on."""
     if labelled.samples:
         return [sample.clip for sample in labelled.samples]
-    return _spread((config.data.validation or config.data.filter).apply(store.clips()), LOOKED_AT)
+    every = store.clips() if config.data.views is None else pictures_of_store(store, None)
+    return spread((config.data.validation or config.data.filter).apply(every), LOOKED_AT)
+
+
+def _searched(labelled: _Labelled, inputs: ReportInputs, config: RunConfig) -> str:
+    """What the clips of `_clips` are."""
+    if labelled.samples:
+        return f"clips of the split {inputs.split}"
+    return "held-out pictures" if config.data.validation else "pictures that were trained on"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,8 +141,8 @@ def _labelled(inputs: ReportInputs, root: Path, store: Store, model: Mien) -> _L
     return _Labelled(
         is_generated=benchmark.is_generated or is_fake(root),
         samples=tuple(samples),
-        maps=tuple(_map(name, each, store, _spread(samples, MAP_CLIPS)) for name, each in models.items()),
-        gallery=_gallery(model, store, _spread(samples, GALLERY_CLIPS)),
+        maps=tuple(_map(name, each, store, spread(samples, MAP_CLIPS)) for name, each in models.items()),
+        gallery=_gallery(model, store, spread(samples, GALLERY_CLIPS)),
     )
 
 
@@ -166,58 +183,17 @@ def _map(name: str, model: Mien, store: Store, samples: Sequence[LabeledClip]) -
     return EmbeddingMap(name=name, x=features.x, category=features.category)
 
 
-def attention_pictures(model: Mien, store: Store, clips: Sequence[Clip]) -> tuple[AttentionPicture, ...]:
-    """What `hmn` attends to in the middle frame of each clip; nothing for a model without that token."""
-    architecture = model.config.architecture
-    if architecture.subject == "vanilla" or not clips:
-        return ()
-    batch = _batch(model, store, clips)
-    middle = batch.frames.shape[1] // 2
-    frames, boxes = batch.frames[:, middle], batch.boxes[:, middle]
-    patch, (height, width) = architecture.vision.patch_size, frames.shape[-2:]
-    matrices = model.model.attention(
-        model.config.preprocess.normalize(frames.to(model.device)),
-        coverage(boxes, height=height, width=width, patch=patch).to(model.device),
-    )
-    weights = hmn_attention(matrices, grid=architecture.vision.grid)
-    return tuple(
-        AttentionPicture(still=_still(frames[i], boxes[i]), attention=weights[i], caption=clip.text)
-        for i, clip in enumerate(clips)
-    )
-
-
 def _gallery(model: Mien, store: Store, samples: Sequence[LabeledClip]) -> tuple[SampleFrame, ...]:
-    batch = _batch(model, store, [s.clip for s in samples])
+    batch = batch_of(model, store, [s.clip for s in samples])
     middle = batch.frames.shape[1] // 2
     return tuple(
         SampleFrame(
-            still=_still(batch.frames[i, middle], batch.boxes[i, middle]),
+            still=still_of(batch.frames[i, middle], batch.boxes[i, middle]),
             sentence=sample.clip.text,
             emotion=EMOTIONS[sample.labels.category or 0],
         )
         for i, sample in enumerate(samples)
     )
-
-
-def _batch(model: Mien, store: Store, clips: Sequence[Clip]) -> ClipBatch:
-    """The clips as one batch, as the model sees them."""
-    dataset = ClipDataset(store, clips, settings=model.config.clip, preprocess=model.config.preprocess)
-    text = model.config.architecture.text
-    collate_batch = functools.partial(
-        collate, tokenizer=model.tokenizer, context_length=text.context_length if text else 0
-    )
-    return collate_batch([dataset[0, i] for i in range(len(clips))])
-
-
-def _still(frame: torch.Tensor, boxes: torch.Tensor) -> Still:
-    is_box = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    return Still(frame=np.ascontiguousarray(frame.permute(1, 2, 0).numpy()), boxes=boxes[is_box].numpy())
-
-
-def _spread(items: Sequence[T], count: int) -> list[T]:
-    """`count` of the items, evenly from first to last."""
-    chosen = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
-    return [items[i] for i in dict.fromkeys(chosen.tolist())]
 
 
 def speaking_among_others(clips: Sequence[Clip], store: Store, count: int) -> list[Clip]:
@@ -228,4 +204,4 @@ def speaking_among_others(clips: Sequence[Clip], store: Store, count: int) -> li
         first, last = np.searchsorted(store.boxes(clip.video).frame, [frame, frame + 1])
         return int(last - first)
 
-    return _spread([clip for clip in clips if num_persons(clip) > 1] or list(clips), count)
+    return spread([clip for clip in clips if num_persons(clip) > 1] or list(clips), count)

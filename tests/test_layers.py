@@ -21,8 +21,9 @@ ORDER = (
     "media", "perception", "language", "captions",
     "models", "data", "prepare", "exchange", "checkpoint", "hub", "methods",
     "convert", "theatre", "eval", "inspect", "inference", "analyze", "face_moments", "face_pictures", "search",
-    "explain", "train", "evaluate", "report", "doctor", "serve", "caption_release", "cli_analyze", "cli_captions",
-    "cli_classify", "cli_data", "cli_explain", "cli_finetune", "cli_search", "cli_serve", "cli",
+    "explain", "train", "evaluate", "label_efficiency", "run_pictures", "report", "doctor", "serve", "caption_release",
+    "cli_analyze", "cli_captions", "cli_classify", "cli_data", "cli_explain", "cli_finetune", "cli_search",
+    "cli_serve", "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 

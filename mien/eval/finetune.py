@@ -12,7 +12,7 @@ from mien.media.transforms import Augment
 from mien.types import LabelKind
 
 CHOOSE_BY: dict[LabelKind, tuple[str, ...]] = {
-    "category": ("accuracy", "uar", "weighted_f1", "macro_f1", "macro_auc"),
+    "category": ("accuracy", "uar", "weighted_f1", "top3_accuracy", "macro_f1", "macro_auc"),
     "scores": ("macro_map", "top1_hit", "macro_auc"),
     "vad": ("r2", "mse", "pearson"),
 }

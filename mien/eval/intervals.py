@@ -23,6 +23,7 @@ from jaxtyping import Bool, Float, Int
 from mien.config import Config
 from mien.eval.resamples import SEED, can_resample, draws, each_once, group_numbers, num_groups_of
 from mien.eval.retrieval import RANKS, Ranks, retrieval_scores
+from mien.eval.scores import in_top
 
 NUM_RESAMPLES = 1000
 NUM_RESAMPLES_RANKED = 100  # at the least, of scores that rank: their cost is samples × resamples × labels
@@ -68,6 +69,8 @@ def intervals_of_classes(
         confusion_scores(np.bincount(cells, minlength=num_classes**2).reshape(1, num_classes, num_classes)),
         group_of=group_of,
     )
+    if num_classes > 3:
+        found |= _intervals_of_shares("top3_accuracy", in_top(truth, probabilities, k=3), group_of=group_of)
     return found | _only(("macro_auc",), intervals_of_labels(positive, probabilities, groups=groups))
 
 
@@ -100,6 +103,13 @@ def intervals_of_retrieval(ranks: dict[str, Ranks], *, num_clips: int, groups: S
         return {}
     drawn = _joined([retrieval_scores(ranks, counts) for counts in draws(group_of, NUM_RESAMPLES)])
     return _bounds(drawn, retrieval_scores(ranks, each_once(num_clips)), group_of=group_of)
+
+
+def _intervals_of_shares(name: str, holds: Bool[np.ndarray, "n"], *, group_of: Int[np.ndarray, "n"]) -> Intervals:
+    """Of the share of samples of which something holds."""
+    counts = draws(group_of, NUM_RESAMPLES)
+    drawn = np.concatenate([holds.astype(np.float64) @ each / each.sum(axis=0) for each in counts])
+    return _bounds({name: drawn}, {name: holds.mean(keepdims=True)}, group_of=group_of)
 
 
 # ── the scores of many resamples at once ─────────────────────────────────────────────────────────

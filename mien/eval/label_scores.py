@@ -21,13 +21,18 @@ Scored = dict[str, MacroScore | float]
 
 
 def score_classes(truth: Int[np.ndarray, "n"], probabilities: Float[np.ndarray, "n c"]) -> Scored:
-    """Exclusive classes; the predicted one is the most probable, the first of equals."""
+    """Exclusive classes; the predicted one is the most probable, the first of equals.
+
+    Among three classes or fewer the right one is always among the first three, which is then not told.
+    """
     num_classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
+    top3 = {"top3_accuracy": scores.top_accuracy(truth, probabilities, k=3)} if num_classes > 3 else {}
     return {
         "accuracy": scores.accuracy(truth, predicted),
         "uar": scores.recalls(truth, predicted, num_classes=num_classes),
         "weighted_f1": scores.weighted_f1(truth, predicted, num_classes=num_classes),
+        **top3,
         "macro_f1": scores.f1_scores(truth, predicted, num_classes=num_classes),
         "macro_auc": scores.roc_aucs(scores.one_hot(truth, num_classes=num_classes), probabilities),
     }

@@ -1,4 +1,4 @@
-"""Pictures of a report: frames with the subject's box, and where the `hmn` token looks, layer by layer."""
+"""Pictures of a report: frames with the subject's box, and where tokens look, layer by layer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import cv2
 import matplotlib
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -32,11 +33,13 @@ class Still:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttentionPicture:
-    """What `hmn` attends to in one frame: its weights on the patches, a layer each, as `hmn_attention` gives them."""
+    """What a token attends to in one frame: its weights on the patches, a layer each, from `first_layer` on."""
 
     still: Still
     attention: Float[np.ndarray, "layers gh gw"]
     caption: str
+    token: str = "hmn"
+    first_layer: int = 1
 
 
 def hmn_attention(
@@ -55,6 +58,20 @@ def hmn_attention(
     return weights.transpose(0, 1).reshape(weights.shape[1], weights.shape[0], grid, grid).cpu().numpy()
 
 
+def plain_attention(
+    matrices: Float[Tensor, "layers n heads q k"], *, grid: int
+) -> dict[str, Float[np.ndarray, "n layers {grid} {grid}"]]:
+    """Of a model without a subject token: the rows of `[cls]`, and the mean of the `patches`' rows, on the patches.
+
+    Mean over heads. The part that falls on `[cls]` is left out, so a layer's weights sum to less than one.
+    """
+    on_patches = matrices[..., 1:].float().mean(dim=2)  # [layers, n, tokens, patches]
+    rows = {"[cls]": on_patches[:, :, 0], "patches": on_patches[:, :, 1:].mean(dim=2)}
+    return {
+        token: rearrange(weights, "l n (gh gw) -> n l gh gw", gh=grid).cpu().numpy() for token, weights in rows.items()
+    }
+
+
 def subject_coverage(picture: AttentionPicture) -> Float[np.ndarray, "gh gw"]:
     """The share of each patch that the subjects' boxes cover."""
     height, width = picture.still.frame.shape[:2]
@@ -64,7 +81,7 @@ def subject_coverage(picture: AttentionPicture) -> Float[np.ndarray, "gh gw"]:
 
 
 def share_on_subject(picture: AttentionPicture) -> Float[np.ndarray, "layers"]:
-    """Of `hmn`'s attention to patches, the share that falls on the subject, in each layer."""
+    """Of the token's attention to patches, the share that falls on the subject, in each layer."""
     covered = subject_coverage(picture)
     total = picture.attention.sum(axis=(1, 2))
     return (picture.attention * covered).sum(axis=(1, 2)) / np.maximum(total, np.finfo(np.float32).tiny)
@@ -81,8 +98,8 @@ def draw_still(still: Still, *, side: int) -> str:
 def draw_attention(picture: AttentionPicture, *, side: int) -> list[str]:
     """A data URI a layer: heat over the frame in grey, the box drawn in.
 
-    The row has one scale, from 0 to the largest weight in any of its layers, so layers can be compared with each
-    other; rows cannot.
+    There is one scale, from 0 to the largest weight in any of the layers, so layers can be compared with each other;
+    pictures cannot.
     """
     frame = picture.still.frame
     scale = side / frame.shape[0]

@@ -11,9 +11,12 @@ from string import Template
 import numpy as np
 from jaxtyping import Float, Int
 
+from mien.eval.attention_section import attention_section
 from mien.eval.charts import Curve, heat_map, line_chart, scatter
-from mien.eval.pictures import AttentionPicture, Still, draw_attention, draw_still, share_on_subject, subject_coverage
+from mien.eval.neighbours import Neighbours, neighbours_section
+from mien.eval.pictures import AttentionPicture, Still, draw_still
 from mien.eval.projection import project, thin_out
+from mien.eval.rebuilt import RebuiltPicture, rebuilt_section
 from mien.eval.report_tables import groups_table, legend, per_class_table, result_table, tag
 from mien.eval.results import EvalResult
 from mien.types import EMOTIONS
@@ -56,7 +59,8 @@ class ReportContent:
 
     metrics: the rows of a run's `metrics.jsonl`. facts: what one wants to know of the run at a glance, by name.
     settings: the run's config, as YAML. is_generated: whether the data are the theatre's, which the report then says
-    in so many words.
+    in so many words. rebuilt: None for a method that rebuilds nothing. neighbours: found among `num_searched` clips,
+    which `searched` names.
     """
 
     title: str
@@ -68,6 +72,11 @@ class ReportContent:
     maps: tuple[EmbeddingMap, ...] = ()
     attention: tuple[AttentionPicture, ...] = ()
     gallery: tuple[SampleFrame, ...] = ()
+    rebuilt: tuple[RebuiltPicture, ...] | None = None
+    mask_ratio: float = 0.0
+    neighbours: tuple[Neighbours, ...] = ()
+    num_searched: int = 0
+    searched: str = ""
 
 
 def write_report(path: Path, content: ReportContent) -> None:
@@ -77,9 +86,13 @@ def write_report(path: Path, content: ReportContent) -> None:
 
 def render_report(content: ReportContent) -> str:
     """The report as HTML."""
-    sections = (_head, _gallery, _training, _results, _confusions, _maps, _attention, _settings, _terms)
-    body = "\n".join(section(content) for section in sections)
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(title=escape(content.title), body=body)
+    sections = (_head, _gallery, _training, _results, _confusions, _maps, _rebuilt, _attention, _neighbours, _settings)
+    return page(content.title, "\n".join([*(section(content) for section in sections), terms()]))
+
+
+def page(title: str, body: str) -> str:
+    """A whole HTML page in the report's looks."""
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(title=escape(title), body=body)
 
 
 # ── the parts, from top to bottom ────────────────────────────────────────────────────────────────
@@ -119,6 +132,11 @@ def _gallery(content: ReportContent) -> str:
 
 _CHARTS = (
     ("Loss", {"loss": "training", "eval/loss": "held out"}),
+    ("Parts of the loss", {"loss_profile": "L1", "loss_image": "L2", "loss_reconstruction": "L3"}),
+    (
+        "Parts of the loss, held out",
+        {"eval/loss_profile": "L1", "eval/loss_image": "L2", "eval/loss_reconstruction": "L3"},
+    ),
     ("Recall of a clip's own sentence, held out", {"eval/recall@1": "at 1", "eval/recall@10": "at 10"}),
     ("Emotions by prompts, held out", {"eval/zeroshot_accuracy": "accuracy", "eval/zeroshot_uar": "UAR"}),
     ("Learning rate", {"lr": ""}),
@@ -200,35 +218,17 @@ def _maps(content: ReportContent) -> str:
 
 
 def _attention(content: ReportContent) -> str:
-    if not content.attention:
+    return attention_section(content.attention) if content.attention else ""
+
+
+def _rebuilt(content: ReportContent) -> str:
+    return rebuilt_section(content.rebuilt, mask_ratio=content.mask_ratio) if content.rebuilt else ""
+
+
+def _neighbours(content: ReportContent) -> str:
+    if not content.neighbours:
         return ""
-    rows = "".join(_attention_row(picture) for picture in content.attention)
-    return (
-        "<h2>Where the subject token looks</h2><p>The attention of the <em>hmn</em> token over the frame, mean over "
-        "heads, layer by layer (after EmotionCLIP, figure 5). Under each layer stands how much of its attention to "
-        "the patches lies on the subject; compare it with the subject’s share of the picture, which is what "
-        'looking evenly would give. Colours run <span class="scale" aria-hidden="true"></span> from 0 to the largest '
-        "weight in any layer of the same row; rows are not comparable by colour.</p>" + rows
-    )
-
-
-def _attention_row(picture: AttentionPicture) -> str:
-    area = float(subject_coverage(picture).mean())
-    cells = [
-        f'<div><img alt="the frame" src="{draw_still(picture.still, side=144)}">'
-        f"<span>subject:<br>{area:.0%} of the frame</span></div>"
-    ]
-    for k, (uri, share) in enumerate(
-        zip(draw_attention(picture, side=144), share_on_subject(picture), strict=True), start=1
-    ):
-        cells.append(
-            f'<div><img alt="attention in layer {k}" src="{uri}"><span>layer {k}<br>{share:.0%} on subject</span></div>'
-        )
-    return (
-        f'<figure class="sample"><figcaption>{escape(picture.caption)}</figcaption>'
-        '<div class="wide"><div class="layers" '
-        f'style="grid-template-columns:repeat({len(cells)},minmax(76px,150px))">{"".join(cells)}</div></div></figure>'
-    )
+    return neighbours_section(content.neighbours, num_searched=content.num_searched, where=content.searched)
 
 
 def _settings(content: ReportContent) -> str:
@@ -240,7 +240,8 @@ def _settings(content: ReportContent) -> str:
     )
 
 
-def _terms(content: ReportContent) -> str:
+def terms() -> str:
+    """What the outputs are, and are not, for; the last part of every page."""
     return (
         '<h2 id="terms">Intended use</h2><p>For research on how emotion is perceived in communication, and for '
         "finding and describing scenes in media that one may lawfully analyse. Outputs are <em>apparent</em> "

@@ -17,6 +17,7 @@ METRICS = {
     "accuracy": "accuracy",
     "uar": "unweighted average recall",
     "weighted_f1": "weighted F1",
+    "top3_accuracy": "right class among the first three",
     "macro_f1": "macro F1",
     "macro_auc": "macro ROC AUC",
     "macro_map": "macro mAP",
@@ -93,7 +94,7 @@ def tag(emotion: str) -> str:
 def _task_rows(task: TaskResult, runs: Runs, *, width: int) -> str:
     rows = [f'<tr class="group"><th colspan="{width}">{escape(task.name)} ({escape(_how(task))})</th></tr>']
     for metric in task.metrics:
-        values = [run.task(task.name).metrics[metric] for _, run in runs] + [task.majority.get(metric)]
+        values = [run.task(task.name).metrics.get(metric) for _, run in runs] + [task.majority.get(metric)]
         left_out = task.num_left_out.get(metric, 0)
         note = f' <span class="soft">({len(task.classes) - left_out} of {len(task.classes)})</span>' if left_out else ""
         best = _best(values, less=metric in LESS_IS_BETTER)

@@ -48,6 +48,17 @@ def accuracy(truth: Int[np.ndarray, "n"], predicted: Int[np.ndarray, "n"]) -> fl
     return float(np.mean(truth == predicted)) if len(truth) else float("nan")
 
 
+def top_accuracy(truth: Int[np.ndarray, "n"], score: Float[np.ndarray, "n c"], *, k: int) -> float:
+    """Share of samples whose class is among the `k` highest-scored, the first of equals; NaN without samples."""
+    return float(np.mean(in_top(truth, score, k=k))) if len(truth) else float("nan")
+
+
+def in_top(truth: Int[np.ndarray, "n"], score: Float[np.ndarray, "n c"], *, k: int) -> Bool[np.ndarray, "n"]:
+    """Whether each sample's class is among the `k` highest-scored, the first of equals."""
+    highest = np.argsort(-score, axis=1, kind="stable")[:, :k]
+    return (highest == truth[:, None]).any(axis=1)
+
+
 def recalls(truth: Int[np.ndarray, "n"], predicted: Int[np.ndarray, "n"], *, num_classes: int) -> MacroScore:
     """Each class's recall; its macro mean is the unweighted average recall (UAR)."""
     matrix = confusion_matrix(truth, predicted, num_classes=num_classes)

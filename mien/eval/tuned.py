@@ -100,8 +100,8 @@ def _scored(truth: np.ndarray, decided: np.ndarray, *, task: Task, labels: Label
 
 def _require_score(task: Task, settings: Finetune, *, classes: tuple[str, ...], truth: np.ndarray) -> None:
     """The metric by which epochs are chosen exists for these labels; whether it does, no prediction changes."""
-    score = _scored(truth, np.zeros((len(truth), len(classes))), task=task, labels=settings.labels)[settings.metric]
-    if value_of(score) is None:
+    scored = _scored(truth, np.zeros((len(truth), len(classes))), task=task, labels=settings.labels)
+    if value_of(scored.get(settings.metric, float("nan"))) is None:
         raise MienError(
             f"task {task.name!r} chooses its epoch by {settings.metric}, which does not exist for the labels of "
             f"{settings.choose_on!r}; set another choose_by, or leave out choose_on"

@@ -53,6 +53,13 @@ class Preprocess(Config):
             pixels = (pixels * luma).sum(dim=-3, keepdim=True).expand_as(pixels)
         return (pixels - mean) / std
 
+    def denormalize(self, pixels: Float[Tensor, "*n 3 h w"]) -> UInt8[Tensor, "*n 3 h w"]:
+        """Pixels on the model's scale back to 0..255; what lies outside is cut off."""
+        mean, std = (
+            torch.tensor(v, device=pixels.device).view(3, 1, 1) * 255 for v in NORMALIZATION[self.normalization]
+        )
+        return (pixels.float() * std + mean).round().clamp(0, 255).to(torch.uint8)
+
 
 class Augment(Config):
     """How training differs from evaluation."""

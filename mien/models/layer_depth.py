@@ -15,7 +15,8 @@ from torch import nn
 
 IMAGE_BLOCK = re.compile(r"vision\.transformer\.blocks\.(\d+)\.")
 TEMPORAL_BLOCK = re.compile(r"temporal\.encoder\.layers\.(\d+)\.")
-POOLING = ("vision.post_norm.", "vision.projection", "temporal.position_embedding")
+LAST_NORM, PROJECTION = "vision.post_norm.weight", "vision.projection"
+POOLING = ("vision.post_norm.", PROJECTION, "temporal.position_embedding")
 NOT_OF_CLIPS = ("text.", "logit_scale")
 """What the embedding of a clip does not depend on."""
 
@@ -38,9 +39,13 @@ def layer_depths(model: nn.Module, *, features: Literal["video", "frame"] = "vid
 
 
 def head_depth(depths: Mapping[str, int]) -> int:
-    """The depth of a head on top: one more than the deepest, or 0 where all are at 0, so that all have one rate."""
+    """The depth of a head on top: one more than the deepest, or 0 where all are at 0, so that all have one rate.
+
+    The norm that ends MAE's encoder, which has no projection, counts to the head, as in its authors' fine-tuning.
+    """
     deepest = max(depths.values(), default=0)
-    return deepest + 1 if deepest else 0
+    ends_in_norm = PROJECTION not in depths and depths.get(LAST_NORM) == deepest
+    return deepest + 1 if deepest and not ends_in_norm else deepest
 
 
 def _depth(name: str, *, pooled: int, last: int) -> int:

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mien.config import Config
+from mien.losses import patches_of, pictures_of
 from mien.models.transformer import Transformer
 from mien.models.vit import MAE_NORM_EPS, VisionConfig, VisionTransformer, sincos_positions
 
@@ -33,6 +34,22 @@ def encode_seen(
     tokens = encoder.embed(pictures)
     seen = _rows(tokens[:, 1:], order[:, :num_seen])
     return encoder.post_norm(encoder.encode(torch.cat([tokens[:, :1], seen], dim=1)))
+
+
+@torch.no_grad()
+def rebuild(
+    encoder: VisionTransformer,
+    decoder: MaskedDecoder,
+    pictures: Float[Tensor, "b 3 h w"],
+    order: Int64[Tensor, "b n"],
+    *,
+    num_seen: int,
+) -> Float[Tensor, "b 3 h w"]:
+    """The pictures with their masked patches as the decoder paints them; those that are seen stay as they are."""
+    patch = encoder.config.patch_size
+    painted = decoder(encode_seen(encoder, pictures, order, num_seen=num_seen), order)
+    masked = masked_of(order, num_seen=num_seen)[..., None]
+    return pictures_of(torch.where(masked, painted, patches_of(pictures, patch=patch)), patch=patch)
 
 
 class MaskedDecoder(nn.Module):

@@ -23,7 +23,10 @@ from mien.types import MienError
 
 INITIAL_LOGIT_SCALE = math.log(1 / 0.07)
 MAX_LOGIT_SCALE = math.log(100)
-NO_TEXT = "this model looks at pictures and reads no texts: fit a probe or a head on what it sees (mien evaluate)"
+NO_TEXT = (
+    "this model looks at pictures and reads no texts, so words cannot be asked of it: train a head on labels "
+    "(mien finetune), or fit a probe on what it sees (mien evaluate)"
+)
 
 
 class VideoClipConfig(Config):

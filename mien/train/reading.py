@@ -125,7 +125,7 @@ def open_reading(
     store = Store(config.store)
     captions = None if config.captions is None else Captions.read(config.captions.file)
     if config.views is not None:
-        every = _pictures(store, captions)
+        every = pictures_of_store(store, captions)
     else:
         every = store.clips() if captions is None else captions.clips(store)
     clips = config.filter.apply(every)
@@ -153,7 +153,7 @@ def open_reading(
     )
 
 
-def _pictures(store: Store, captions: Captions | None) -> list[Clip]:
+def pictures_of_store(store: Store, captions: Captions | None) -> list[Clip]:
     """What is seen twice, with what is said of it: captioned pictures with their captions' first sentence; without
     captions the store's clips with their utterances, and whole what has none, pictures among it, without a text."""
     if captions is not None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_finetune import tiny_mien
+from tiny_views import ENCODER
+from torch import nn
 from typer.testing import CliRunner
 
 from mien.cli import app
 from mien.config import validate
-from mien.data.clips import ClipSettings
 from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.benchmarks.base import Benchmark
@@ -27,10 +29,8 @@ from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.eval.tuned import score_head
-from mien.hub import ModelFolder
 from mien.inference import Mien
-from mien.media.transforms import Preprocess
-from mien.methods.supervised import Supervised
+from mien.methods.supervised import Supervised, Tower
 from mien.models.layer_depth import head_depth, layer_depths
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.train.epochs import BestEpoch, EpochDone, say_nothing
@@ -41,12 +41,6 @@ from mien.train.trainer import Interrupted
 from mien.types import Clip, ClipBatch, LabeledClip, Labels, MienError
 from tests.eval.pictures_of_xor import XOR, write_xor_store
 
-SIZES: dict[str, Any] = {
-    "embed_dim": 8,
-    "vision": {"image_size": 16, "patch_size": 8, "width": 16, "layers": 2, "heads": 2, "mlp_width": 32},
-    "text": {"context_length": 8, "width": 16, "layers": 1, "heads": 2, "mlp_width": 16},
-    "temporal": {"layers": 2, "heads": 2, "mlp_width": 16, "dropout": 0.1, "num_frames": 2},
-}
 QUICK: dict[str, Any] = {
     "kind": "finetune", "epochs": 2, "batch_size": 32, "lr": 1e-2, "layer_decay": 0.9, "warmup_epochs": 1,
     "augment": {"crop": 1.0, "horizontal_flip": True},
@@ -56,13 +50,6 @@ QUICK: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return write_xor_store(tmp_path_factory.mktemp("xor"))
-
-
-def tiny_mien() -> Mien:
-    torch.manual_seed(0)
-    config = VideoClipConfig.model_validate(SIZES)
-    folder = ModelFolder(architecture=config, preprocess=Preprocess(image_size=16), clip=ClipSettings(num_frames=2))
-    return Mien(VideoClip(config), config=folder, tokenizer=None, device="cpu")
 
 
 def fine_tuned(store: Store, run: Path, *, on_epoch=say_nothing, benchmark=XOR, **settings) -> EvalResult:
@@ -232,6 +219,8 @@ def test_metric_that_the_labels_to_choose_on_do_not_have_is_refused_before_anyth
     one_class = relabelled("val", lambda labels: replace(labels, category=0))
     with pytest.raises(MienError, match="macro_auc, which does not exist for the labels of 'val'; set another"):
         fine_tuned(store, tmp_path, benchmark=one_class, choose_on="val", choose_by="macro_auc")
+    with pytest.raises(MienError, match="top3_accuracy, which does not exist for the labels of 'val'"):
+        fine_tuned(store, tmp_path, choose_on="val", choose_by="top3_accuracy")  # of two classes
     no_positive = relabelled("val", lambda labels: replace(labels, scores=(0.0, 0.0)))
     with pytest.raises(MienError, match="macro_map, which does not exist"):
         fine_tuned(store, tmp_path, benchmark=no_positive, choose_on="val", labels="scores")
@@ -375,7 +364,8 @@ def test_epochs_are_chosen_by_the_scores_that_there_are():
     for labels, kind in (("category", "multinomial"), ("scores", "one_vs_rest"), ("vad", "ridge")):
         head = LinearProbe(weight=np.eye(2), bias=np.zeros(2), kind=kind, classes=("a", "b"))
         task = Task.model_validate({"name": "t", "probe": QUICK | {"labels": labels}})
-        assert set(score_head(head, features, task=task, labels=labels)) == set(CHOOSE_BY[labels])
+        of_two_classes = set(CHOOSE_BY[labels]) - {"top3_accuracy"}
+        assert set(score_head(head, features, task=task, labels=labels)) == of_two_classes
     with pytest.raises(MienError, match="choose_by 'r2' is none of accuracy, uar"):
         validate(Finetune, {"choose_by": "r2"}, source="here")
 
@@ -400,6 +390,35 @@ def test_shipped_protocols_fit_their_benchmarks(name):
     assert (protocol.train_split, protocol.report[0]) == (paper.train_split, paper.report[0])
     assert protocol.is_fine_tuned
     assert all(task.labels != "text" and benchmark.classes.of(task.labels) for task in protocol.tasks)
+
+
+def test_recipe_of_uniemox_is_what_was_published_and_chooses_its_epoch_on_validation():
+    sets = {name: load_benchmark(name) for name in ("emotion6", "fi", "unbiasedemo", "heco", "emo8", "emoset")}
+    for benchmark in sets.values():
+        protocol = benchmark.protocol("uniemox")
+        assert set(protocol.splits()) == {"train", "val", "test"} <= set(benchmark.splits)
+        settings = protocol.tasks[0].probe
+        assert isinstance(settings, Finetune)
+        assert (settings.epochs, settings.warmup_epochs, settings.layer_decay) == (100, 5, 0.75)
+        assert (settings.mix.mixup, settings.mix.cutmix) == (0.8, 1.0)
+        assert (settings.label_smoothing, settings.drop_path, settings.choose_on) == (0.1, 0.2, "val")
+        assert settings.augment is not None
+        assert settings.augment.distort.random_operations > 0
+        assert settings.augment.distort.erase > 0
+
+
+def test_masked_autoencoder_is_fine_tuned_from_the_mean_of_its_patches():
+    torch.manual_seed(0)
+    model = VideoClip(VideoClipConfig.model_validate(ENCODER))
+    tower = Tower(model, width=16, num_outputs=3)
+    nn.init.normal_(model.vision.post_norm.weight)
+    pixels = torch.randn(2, 1, 3, 16, 16)
+    tokens = model.vision.encode(model.vision.embed(pixels[:, 0]))
+    normed = model.vision.post_norm(tokens[:, 1:].mean(dim=1))
+    scaled = normed / normed.square().mean(dim=1, keepdim=True).sqrt()
+    expected = scaled @ tower.head.weight.T + tower.head.bias
+    found = tower.outputs(model.encode_video(pixels, torch.ones(2, 1, 4, 4)))
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.slow

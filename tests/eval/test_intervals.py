@@ -59,7 +59,7 @@ def test_confusion_scores_are_those_of_the_samples_written_out():
     ours = confusion_scores(np.stack([confusion_matrix(t, p, num_classes=4) for t, p in zip(truth, told, strict=True)]))
     for r in range(R):
         expected = values(score_classes(truth[r], np.eye(4)[told[r]]))
-        expected.pop("macro_auc")
+        del expected["macro_auc"], expected["top3_accuracy"]  # which depend on more than the matrix
         assert {name: column[r] for name, column in ours.items()} == pytest.approx(expected)
 
 
@@ -195,3 +195,14 @@ def test_interval_over_groups_holds_the_true_accuracy_most_times(monkeypatch):
             held[name] += accuracy.low <= 0.6 <= accuracy.high
     assert held["together"] >= 52
     assert held["alone"] <= 45
+
+
+def test_interval_of_the_first_three_is_that_of_the_share_of_groups_drawn_whole():
+    truth, groups = np.repeat([0, 3], 50), [f"film {i // 10}" for i in range(100)]
+    p = np.tile([0.4, 0.3, 0.2, 0.1], (100, 1))  # class 0 is among the first three, class 3 is not
+    alone, together = (intervals_of_classes(truth, p, groups=each)["top3_accuracy"] for each in ([], groups))
+    assert (alone.num_groups, together.num_groups) == (None, 10)
+    assert alone.low < 0.5 < alone.high
+    assert together.high - together.low > 2 * (alone.high - alone.low)
+    deviation = (0.25 / 100) ** 0.5
+    assert (alone.low, alone.high) == pytest.approx((0.5 - 1.96 * deviation, 0.5 + 1.96 * deviation), abs=0.015)

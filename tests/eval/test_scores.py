@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics
 
 from mien.eval import scores
+from mien.eval.label_scores import score_classes
 
 TRUTH = np.array([0, 0, 0, 1, 1, 2])
 PREDICTED = np.array([0, 0, 1, 1, 2, 2])
@@ -16,6 +17,22 @@ def test_confusion_matrix_has_a_row_for_each_true_class():
 
 def test_accuracy_is_the_share_of_right_answers():
     assert scores.accuracy(TRUTH, PREDICTED) == pytest.approx(4 / 6)
+
+
+def test_top_accuracy_asks_whether_the_right_class_is_among_the_first_so_many():
+    truth = np.array([0, 1, 2, 3])
+    score = np.tile([0.4, 0.3, 0.2, 0.1], (4, 1))
+    assert [scores.top_accuracy(truth, score, k=k) for k in (1, 2, 3, 4)] == [0.25, 0.5, 0.75, 1.0]
+    assert scores.top_accuracy(truth, np.zeros((4, 4)), k=3) == 0.75  # of equals the first three
+    rng = np.random.default_rng(0)
+    truth, score = rng.integers(0, 6, 50), rng.random((50, 6))
+    assert scores.top_accuracy(truth, score, k=3) == pytest.approx(metrics.top_k_accuracy_score(truth, score, k=3))
+    assert scores.top_accuracy(truth, score, k=1) == scores.accuracy(truth, score.argmax(axis=1))
+
+
+def test_first_three_are_told_of_more_than_three_classes_only():
+    assert score_classes(np.array([0, 3]), np.eye(4)[[1, 3]])["top3_accuracy"] == 1.0
+    assert "top3_accuracy" not in score_classes(np.array([0, 2]), np.eye(3)[[1, 2]])
 
 
 def test_uar_is_the_mean_of_the_recalls():

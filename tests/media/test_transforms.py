@@ -119,3 +119,14 @@ def test_grey_is_the_luma_of_a_colour_three_times() -> None:
     luma = torch.tensor([255 * 0.299, 255 * 0.587, 2.99 + 11.74 + 3.42])[:, None] / 255
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     torch.testing.assert_close(found, (luma - mean) / std)
+
+
+@pytest.mark.parametrize("normalization", ["clip", "imagenet"])
+def test_normalised_pixels_come_back_as_they_were_and_are_cut_off_outside(normalization: str) -> None:
+    preprocess = Preprocess.model_validate({"normalization": normalization})
+    pixels = torch.arange(256, dtype=torch.uint8).repeat(3).reshape(3, 16, 16)
+    assert torch.equal(preprocess.denormalize(preprocess.normalize(pixels)), pixels)
+    assert (
+        preprocess.denormalize(torch.tensor([-100.0, 100.0]).reshape(1, 1, 2).repeat(3, 1, 1)).tolist()
+        == [[[0, 255]]] * 3
+    )

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mien.losses.distillation import patches_of, reconstruction_losses
-from mien.models.mae import DecoderConfig, MaskedDecoder, encode_seen, masked_of, num_seen
+from mien.models.mae import DecoderConfig, MaskedDecoder, encode_seen, masked_of, num_seen, rebuild
 from mien.models.transformer import Transformer
 from mien.models.video_clip import VideoClipConfig
 from mien.models.vit import VisionConfig, VisionTransformer, sincos_positions
@@ -104,6 +104,17 @@ def test_masked_patches_are_not_looked_at() -> None:
     other = torch.where(hidden, torch.randn_like(pictures), pictures)
     found, expected = (encode_seen(encoder, x, order, num_seen=4) for x in (other, pictures))
     assert torch.equal(found, expected)
+
+
+def test_rebuilt_picture_is_the_decoders_where_masked_and_the_picture_elsewhere() -> None:
+    (encoder, decoder), pictures = build(), torch.randn(2, 3, 32, 32)
+    order = torch.rand(2, 16).argsort(dim=1)
+    found = patches_of(rebuild(encoder, decoder, pictures, order, num_seen=4), patch=8)
+    with torch.no_grad():
+        painted = decoder(encode_seen(encoder, pictures, order, num_seen=4), order)
+    masked = masked_of(order, num_seen=4)
+    assert torch.equal(found[masked], painted[masked])
+    assert torch.equal(found[~masked], patches_of(pictures, patch=8)[~masked])
 
 
 def test_a_picture_is_read_from_the_mean_of_its_patches() -> None:

@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 import torch
 from tiny_captions import write_tiny_captions
-from tiny_run import assert_same_weights, config, losses
-from tiny_store import write_store
-from tiny_views import ENCODER, teacher
+from tiny_run import assert_same_weights, losses
+from tiny_view_run import of_views, write_taught_store
 
-from mien.config import validate
 from mien.data.store import Store
-from mien.hub import ModelFolder, save_model
 from mien.inference import Mien
 from mien.train.metrics import read_metrics
-from mien.train.run import RunConfig, RunSummary, train
+from mien.train.run import RunSummary, train
 from mien.types import MienError
 
 pytestmark = pytest.mark.slow
@@ -26,28 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store, and a teacher beside it."""
-    known = teacher()
-    save_model(
-        tmp_path / "teacher",
-        weights=known.model.state_dict(),
-        config=ModelFolder(architecture=known.model.config, preprocess=known.preprocess),
-        tokenizer=known.tokenizer,
-    )
-    return write_store(tmp_path / "store", num_videos=6).path
-
-
-def of_views(
-    store: Path, *, method: dict[str, Any] | None = None, data: dict[str, Any] | None = None, **settings: Any
-) -> RunConfig:
-    described = config(store, **settings).model_dump()
-    data = described["data"] | {"views": {}, "clip": {"num_frames": 1}} | (data or {})
-    own = {
-        "kind": "uniemox",
-        "model": ENCODER,
-        "decoder": {"width": 16, "layers": 1, "heads": 2},
-        "teacher": str(store.parent / "teacher"),
-    }
-    return validate(RunConfig, described | {"method": own | (method or {}), "data": data}, source="the test")
+    return write_taught_store(tmp_path)
 
 
 def test_run_learns_and_its_model_embeds_pictures(store: Path, tmp_path: Path) -> None:
