@@ -8,8 +8,8 @@ quarter of the patches: the same; with the decoder, which sees all patches (L2 +
 method); and masked autoencoding alone (L3). Predicted are the operations of matrix products (`mien.methods.flops`);
 and as memory, what trained blocks keep for the backward pass, counted in the code: 8 numbers a channel of the width and
 2 of the MLP's, for each token and block. The teacher keeps nothing. Each variant runs in a process of its own. Seconds
-are its CPU seconds by one thread, the least of `--steps`; memory is by how much the resident peak grows beyond that of a
-step of one picture, by which weights, gradients and moments are there.
+are its CPU seconds by one thread, the least of `--steps`; memory is by how much the resident peak grows beyond that of
+a step of one picture, by which weights, gradients and moments are there.
 """
 
 from __future__ import annotations

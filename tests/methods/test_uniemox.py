@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import released
 import torch
 import torch.nn.functional as F
 from gradients import assert_same_gradients, gradients
@@ -19,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mien import distributed
+from mien.convert import convert
 from mien.losses import (
     image_distillation_loss,
     patches_of,
@@ -107,6 +109,22 @@ def test_teacher_sees_clips_normalisation_and_its_own_size() -> None:
     mean, std = (torch.tensor(each).view(3, 1, 1) for each in NORMALIZATION["clip"])
     expected = F.interpolate((frames / 255 - mean) / std, size=(8, 8), mode="bilinear", antialias=True)
     torch.testing.assert_close(seen[0], expected, rtol=0, atol=1e-5)
+
+
+def test_any_clip_that_is_converted_teaches(tmp_path: Path) -> None:
+    sizes = released.Sizes(vocabulary=49408)  # CLIP's tokenizer comes with it
+    state = released.random_clip_state(sizes)
+    torch.save(state, tmp_path / "clip.pt")
+    convert(tmp_path / "clip.pt", tmp_path / "clip")
+    told = Teacher.load(str(tmp_path / "clip"))
+    assert told.tokenizer is not None
+    token_ids = told.tokenizer.encode(["a happy man", "rain"], context_length=sizes.context)
+    expected = F.normalize(released.encode_text(state, token_ids, heads=1), dim=-1)
+    torch.testing.assert_close(told.of_texts(token_ids), expected, rtol=0, atol=1e-4)
+    assert told.of_pictures(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.zeros(2, 1, 4)).shape == (
+        2,
+        sizes.embed,
+    )
 
 
 def test_teacher_that_reads_subjects_is_told_of_the_person() -> None:
