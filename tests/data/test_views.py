@@ -77,11 +77,13 @@ def test_box_stays_on_the_person_through_cuts_and_mirrors(store: Store, monkeypa
     monkeypatch.setattr("mien.media.frames.FrameReader.decode", lambda self, i, **_: picture)
     with_box(store, clip, monkeypatch, (list(np.array([10.0, 4, 20, 14]) / np.array(info.stored_per_source * 2)), 0.9))
     drawn = views(store, augment=Augment(horizontal_flip=True), scene_scale=(0.6, 0.9))
+    shares = list[float]()
     for epoch in range(12):
         sample = drawn[epoch, 0]
         covered = coverage(sample.box[None], height=SIZE, width=SIZE, patch=1)
-        assert (sample.scene[0] / 200 - covered).abs().mean() < 0.03  # edges are blurred
-        assert covered.mean() > 0.01
+        shares.append(float(covered.mean()))
+        assert (sample.scene[0] / 200 - covered).abs().mean() <= 0.1 * shares[-1] + 0.002  # bytes are rounded
+    assert sum(share > 0.02 for share in shares) >= 6  # some cuts lose the person
 
 
 def test_without_a_person_the_second_view_is_another_cut_of_the_scene(
