@@ -322,6 +322,7 @@ def evaluate(
     save_heads: Annotated[Path | None, typer.Option(help="Folder for the fitted probes.")] = None,
     protocol: Annotated[str, typer.Option(help="How it is scored: paper, or another the benchmark has.")] = "paper",
     split: Annotated[str | None, typer.Option(help="The split to score on; the protocol's by default.")] = None,
+    splits: Annotated[Path | None, typer.Option(help="A file of splits that `mien data splits` drew.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that prepare the release.")] = 2,
     table: Annotated[list[Path] | None, typer.Option(help="Collect results: a JSON file or a folder of them.")] = None,
     format_: Annotated[
@@ -366,6 +367,7 @@ def evaluate(
                     store=store,
                     protocol=protocol,
                     split=split,
+                    splits=splits,
                     out=out,
                     heads=save_heads,
                     workers=workers,

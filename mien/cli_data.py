@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from mien.eval.benchmarks.verify import Group, SplitReport, Verification
 
 data = typer.Typer(
-    help="Benchmarks' releases: `list`, `describe`, `verify`, `prepare`, `fake`.",
+    help="Benchmarks' releases: `list`, `describe`, `verify`, `splits`, `prepare`, `fake`.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+NUM_LEFT_OUT_TOLD = 8
 NameArgument = Annotated[str, typer.Argument(help="The benchmark; see `mien data list`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For a machine to read.")]
 
@@ -146,6 +147,37 @@ def prepare(
             )
         say(f"{counted(report.num_videos, 'video')} in {out} ({report.num_new} worked on now)")
         show_failures(report.failed)
+
+
+@data.command()
+def splits(
+    name: NameArgument,
+    root: Annotated[Path, typer.Argument(help="The release: CLASS/*, or sorted into splits by whomsoever.")],
+    out: Annotated[Path, typer.Option("--out", help="The CSV to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other splits.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the splits of a set whose release has none, as everybody who has the set draws them.
+
+    Each class is cut alike, in an order made of the seed and the files' names: two labs with the same pictures get the
+    same file, byte by byte, and the same digest. `mien evaluate --splits FILE` scores by it.
+
+    Example: `mien data splits emotion6 /data/Emotion6/images --out emotion6-splits.csv`
+    """
+    with errors():
+        from mien.eval.benchmarks import load_benchmark
+        from mien.eval.benchmarks.splits import draw_splits, write_splits
+
+        drawn, skipped = draw_splits(load_benchmark(name), root, seed=seed)
+        write_splits(drawn, out)
+        counts = {split: list(drawn.of.values()).count(split) for split in drawn.names}
+        if as_json:
+            print_json({"seed": seed, "digest": drawn.digest, "files": counts, "skipped": [asdict(s) for s in skipped]})
+            return
+        say(f"{out}: {', '.join(f'{split} {count:,}' for split, count in counts.items())}; {len(skipped):,} left out")
+        for each in skipped[:NUM_LEFT_OUT_TOLD]:
+            say(f"left out: {each.what} ({each.reason})", style="dim")
+        output.print(f"seed {seed}, sha256 {drawn.digest}", soft_wrap=True)
 
 
 @data.command()

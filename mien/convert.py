@@ -63,7 +63,8 @@ def convert(
     """Writes `source`'s weights as the model folder `out`.
 
     source: the released EmotionCLIP's checkpoint, an OpenCLIP or OpenAI state dict (.pt, .bin, .safetensors), a masked
-    autoencoder's (of which the encoder is taken), or a Hugging Face CLIP folder. quick_gelu: OpenAI's activation, which
+    autoencoder's or UniEmoX's (whose encoder is the model; decoder and fusion lie beside it, for `init_from`), or a
+    Hugging Face CLIP folder. quick_gelu: OpenAI's activation, which
     state dicts do not tell (OpenAI's own do, and so do Hugging Face folders). Heads: only where they are not one per 64
     channels, and 8 in the temporal encoder.
 
@@ -95,6 +96,7 @@ def convert(
         ),
         tokenizer=tokenizer,
         notes=f"Converted from {source.name}, recognised as: {translation.format}.",
+        pretraining=translation.pretraining,
     )
     return ConversionReport(
         format=translation.format,
@@ -133,8 +135,8 @@ def read_foreign(
         notes += more
     translation = translate(tensors, source=str(source), unseen=unseen)
     vision, text = translation.config.vision, translation.config.text
-    marks = ("mask_token", "decoder", "fc_norm")
-    if vision.layout == "mae" and not any(mark in name for name in tensors for mark in marks):
+    marks_pooling = translation.pretraining or any("fc_norm" in name for name in tensors)
+    if vision.layout == "mae" and not marks_pooling:
         notes.append("taken to be a masked autoencoder's, though it has no decoder: others of this form read [cls]")
     towers = [("vision", vision.width, vision.heads, unseen.vision_heads)]
     towers += [("text", text.width, text.heads, unseen.text_heads)] if text else []

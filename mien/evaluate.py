@@ -10,6 +10,7 @@ from mien.data.store import Store
 from mien.eval.benchmarks import Benchmark, load_benchmark
 from mien.eval.benchmarks.fakes import is_fake
 from mien.eval.benchmarks.release import Release, stage
+from mien.eval.benchmarks.splits import read_splits, with_splits
 from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import Embed
 from mien.eval.finetune import Finetune
@@ -35,6 +36,7 @@ def evaluate_model(
     store: Path | None = None,
     protocol: str = "paper",
     split: str | None = None,
+    splits: Path | None = None,
     out: Path | None = None,
     heads: Path | None = None,
     workers: int = 1,
@@ -46,8 +48,9 @@ def evaluate_model(
     """The benchmark's probes on the model's frozen features of `split`, the protocol's own by default.
 
     root: the benchmark's release. store: what `mien prepare` made of it; where there is none it is made. Without one,
-    `stores/NAME` (NAME-fake of a fake) is made from the release, or brought up to date. out: the JSON file to write;
-    heads: a folder for the fitted probes.
+    `stores/NAME` (NAME-fake of a fake) is made from the release, or brought up to date. splits: a file of splits that
+    the release does not have (`mien data splits`), whose digest becomes part of the protocol's name. out: the JSON file
+    to write; heads: a folder for the fitted probes.
 
     For a protocol that fine-tunes (see `mien.train.finetune`): run is the folder that training writes to and goes on
     from, `runs/finetune-NAME-HASH` by default; overrides are `key=value` settings, which become part of the protocol's
@@ -55,6 +58,10 @@ def evaluate_model(
     """
     scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
     chosen = with_settings(scored.protocol(protocol), overrides)
+    if splits is not None:
+        drawn = read_splits(splits)
+        scored = with_splits(scored, drawn, source=str(splits))
+        chosen = chosen.model_copy(update={"name": f"{chosen.name} splits={drawn.digest[:8]}"})
     if loaded.config.architecture.text is None and any(t.probe.kind in ("zeroshot", "retrieval") for t in chosen.tasks):
         raise MienError(f"protocol {chosen.name} asks for texts, but {model} reads none; take paper, sweep or finetune")
     usual = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mien import __version__
@@ -25,6 +26,8 @@ from mien.text import Tokenizer
 from mien.types import ASSETS, MienError
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
+PRETRAINING = "pretraining.safetensors"
+"""What pre-training goes on with and nobody else needs: a masked autoencoder's decoder, and UniEmoX's fusion."""
 HUB = "hf:"
 """Stands before a hub id."""
 SHIPPED = {"face": ASSETS / "face"}
@@ -51,11 +54,13 @@ def save_model(
     tokenizer: Tokenizer | None,
     notes: str = "",
     half: bool = False,
+    pretraining: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Writes the model folder; it appears whole or not at all, and replaces nothing but a model folder.
 
     Without a tokenizer (foreign weights may come without one), the model takes token ids only. half: write weights as
     16-bit floats, half the bytes; they are computed with as 32-bit ones. Raises MienError where one does not fit in.
+    pretraining: what `load_pretraining` gives back.
     """
     path = path.absolute()
     _require_replaceable(path)
@@ -66,6 +71,9 @@ def save_model(
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
         (partial / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
         shutil.copymode(partial / CONFIG, partial / WEIGHTS)  # safetensors writes for its owner's eyes only
+        if pretraining:
+            save_file(dict(pretraining), partial / PRETRAINING, metadata={"format": "pt"})
+            shutil.copymode(partial / CONFIG, partial / PRETRAINING)
         if tokenizer is not None:
             tokenizer.save(partial / TOKENIZER)
         (partial / CARD).write_text(model_card(config, notes=notes), encoding="utf-8")
@@ -82,6 +90,15 @@ def load_model(name: str | Path) -> tuple[VideoClip, ModelFolder, Tokenizer | No
     load_weights(model, folder / WEIGHTS)
     has_tokenizer = (folder / TOKENIZER).is_file()
     return model.eval(), config, Tokenizer.load(folder / TOKENIZER) if has_tokenizer else None
+
+
+def load_pretraining(name: str | Path) -> dict[str, Tensor]:
+    """Decoder and fusion beside the model in a folder; nothing where there are none, or on the hub."""
+    path = resolve(name) / PRETRAINING
+    try:
+        return load_file(path) if path.is_file() else {}
+    except SafetensorError as error:
+        raise MienError(f"{path} is damaged: {error}; convert the checkpoint again") from error
 
 
 def resolve(name: str | Path) -> Path:
@@ -164,7 +181,7 @@ def _require_replaceable(path: Path) -> None:
         return
     names = {p.name for p in path.iterdir()} if path.is_dir() else {path.name}
     is_ours = path.is_dir() and (path / CONFIG).is_file() and "made_with" in _read_json(path / CONFIG)
-    if not is_ours or names - {CONFIG, WEIGHTS, TOKENIZER, CARD}:
+    if not is_ours or names - {CONFIG, WEIGHTS, TOKENIZER, CARD, PRETRAINING}:
         raise MienError(f"{path} exists and is not a model folder of ours alone; name a new folder for the model")
 
 

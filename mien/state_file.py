@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import re
 import zipfile
@@ -18,6 +19,9 @@ from mien.types import MienError
 
 WRAPPERS = ("model", "state_dict", "model_state_dict")
 """Under which training code puts a model's tensors in a checkpoint."""
+
+COMPANIONS = ("att_fusion",)
+"""What the released UniEmoX's training code puts beside `model`; its tensors are named `att_fusion.…`."""
 
 PREFIXES = ("module.", "_orig_mod.", "clip.")
 """What DDP, torch.compile and Hugging Face's wrappers put before every name."""
@@ -44,7 +48,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             raise MienError(f"{path} is not a PyTorch checkpoint: it is neither a zip archive nor a pickle")
     try:
         _refuse_script(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([argparse.Namespace]):  # plain values, which MAE's code saves beside
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except MienError:
         raise
     except Exception as error:  # a damaged pickle or archive can raise anything
@@ -55,7 +60,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
                 "torch.save(torch.load(PATH, weights_only=False)['model'], 'tensors.pt')"
             ) from error
         raise MienError(f"{path} is not a PyTorch checkpoint, or damaged ({type(error).__name__})") from error
-    return _strip_prefixes(_unwrap(content, path))
+    return _strip_prefixes(_unwrap(content, path)) | _companions(content)
 
 
 def _refuse_script(path: Path) -> None:
@@ -88,6 +93,17 @@ def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
         f"{path} holds no state dict: it holds {found}. Known are a mapping of names to tensors, or one below "
         f"{', '.join(WRAPPERS)}."
     )
+
+
+def _companions(content: Any) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's second models, below the names of these."""
+    found = dict[str, Tensor]()
+    for key in COMPANIONS:
+        beside = content.get(key) if isinstance(content, Mapping) else None
+        if isinstance(beside, Mapping):
+            tensors = {str(name): value for name, value in beside.items() if isinstance(value, Tensor)}
+            found |= {f"{key}.{name}": tensor for name, tensor in _strip_prefixes(tensors).items()}
+    return found
 
 
 def _strip_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

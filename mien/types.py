@@ -250,9 +250,9 @@ class CaptionBatch(ClipBatch):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ViewBatch(ClipBatch):
-    """B pictures seen twice: `frames` (T = 1) hold the scene, `person` its largest person, or where `has_person` is
-    False another cut of the scene. `patch_order` says in which order the patches of scene and person (V = 2) count: the
-    first are seen, the others masked."""
+    """B pictures seen twice: `frames` (T = 1) hold the scene, `person` its largest person, whose box in the scene is in
+    `boxes`, or where `has_person` is False another cut of the scene. `patch_order` says in which order the patches of
+    scene and person (V = 2) count: the first are seen, the others masked."""
 
     person: UInt8[Tensor, "b 3 h w"]
     has_person: Bool[Tensor, "b"]

@@ -50,9 +50,11 @@ class ViewSettings(Config):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ViewSample:
-    """One picture. patch_order: of the scene's and of the person's patches, the first of which are seen."""
+    """One picture. box: the person's in pixels of `scene`, which it may leave; zeros without one. patch_order: of the
+    scene's and of the person's patches, the first of which are seen."""
 
     scene: UInt8[Tensor, "3 h w"]
+    box: Float[Tensor, "4"]
     person: UInt8[Tensor, "3 h w"]
     has_person: bool
     patch_order: Int[Tensor, "v n"]
@@ -84,14 +86,16 @@ class ViewDataset(Dataset[ViewSample]):
         within = int(rng.integers(clip.num_frames)) if is_drawn else int(evenly(clip.num_frames, count=3)[1])
         frame = clip.start_frame + within
         picture = self.clips.store.frames(clip.video).decode(frame)
-        box = self._person(clip, frame, height=picture.shape[0], width=picture.shape[1])
+        box = self._person(clip, frame)
+        grown = None if box is None else _grown(box, self.settings.grow, picture)
         scene = self._scene(picture, rng if is_drawn else None)
-        other = box or self._scene(picture, rng if is_drawn else None)
-        flips = self.clips.augment is not None and self.clips.augment.horizontal_flip and rng.random() < 0.5
+        other = grown or self._scene(picture, rng if is_drawn else None)
+        flips = bool(self.clips.augment is not None and self.clips.augment.horizontal_flip and rng.random() < 0.5)
         return ViewSample(
-            scene=_cut(picture, scene, size=size, flips=bool(flips)),
-            person=_cut(picture, other, size=size, flips=bool(flips)),
-            has_person=box is not None,
+            scene=_cut(picture, scene, size=size, flips=flips),
+            box=torch.zeros(4) if box is None or grown is None else _box_in(box, scene, size=size, flips=flips),
+            person=_cut(picture, other, size=size, flips=flips),
+            has_person=grown is not None,
             patch_order=torch.from_numpy(np.stack([rng.permutation(self.patches) for _ in range(2)])),
             text=clip.text,
             id=clip.id,
@@ -110,7 +114,8 @@ class ViewDataset(Dataset[ViewSample]):
                 return left, top, left + w, top + h
         return 0, 0, width, height
 
-    def _person(self, clip: Clip, frame: int, *, height: int, width: int) -> Rectangle | None:
+    def _person(self, clip: Clip, frame: int) -> Float[np.ndarray, "4"] | None:
+        """The largest person's box in pixels of the stored frame."""
         store = self.clips.store
         table, info = store.boxes(clip.video), store.frames(clip.video).info
         rows = np.flatnonzero((table.frame == frame) & (table.score >= self.clips.settings.min_box_score))
@@ -118,17 +123,25 @@ class ViewDataset(Dataset[ViewSample]):
             return None
         boxes = table.xyxy[rows] * np.array(info.stored_per_source * 2)
         sides = boxes[:, 2:] - boxes[:, :2]
-        largest = int(sides.prod(axis=1).argmax())
-        return _grown(boxes[largest], self.settings.grow, height=height, width=width)
+        return boxes[int(sides.prod(axis=1).argmax())]
 
 
-def _grown(box: Float[np.ndarray, "4"], share: float, *, height: int, width: int) -> Rectangle | None:
+def _grown(box: Float[np.ndarray, "4"], share: float, picture: UInt8[np.ndarray, "h w 3"]) -> Rectangle | None:
     """The box made larger by `share` of its sides, half on each, within the picture; None if nothing of it is."""
+    height, width = picture.shape[:2]
     x0, y0, x1, y1 = map(float, box)
     more_x, more_y = share * (x1 - x0) / 2, share * (y1 - y0) / 2
     left, top = max(0, round(x0 - more_x)), max(0, round(y0 - more_y))
     right, bottom = min(width, round(x1 + more_x)), min(height, round(y1 + more_y))
     return (left, top, right, bottom) if right > left and bottom > top else None
+
+
+def _box_in(box: Float[np.ndarray, "4"], cut: Rectangle, *, size: int, flips: bool) -> Float[Tensor, "4"]:
+    """A box of the picture in pixels of what `_cut` makes of it."""
+    left, top, right, bottom = cut
+    x0, x1 = (box[[0, 2]] - left) * size / (right - left)
+    y0, y1 = (box[[1, 3]] - top) * size / (bottom - top)
+    return torch.tensor([size - x1, y0, size - x0, y1] if flips else [x0, y0, x1, y1], dtype=torch.float32)
 
 
 def _cut(
@@ -149,7 +162,7 @@ def collate_views(samples: Sequence[ViewSample], *, tokenizer: Tokenizer | None,
         token_ids = tokenizer.encode([s.text for s in samples], context_length=context_length)
     return ViewBatch(
         frames=torch.stack([s.scene for s in samples])[:, None],
-        boxes=torch.zeros(count, 1, 1, 4),
+        boxes=torch.stack([s.box for s in samples])[:, None, None],
         token_ids=token_ids,
         sentiment_logits=torch.zeros(count, 7),
         ids=tuple(s.id for s in samples),

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from mien.hub import load_model
+from mien.media.boxes import coverage
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClip
 from mien.text import Tokenizer
@@ -39,17 +40,20 @@ class Teacher:
         return self.model.config.embed_dim
 
     @torch.no_grad()
-    def of_pictures(self, frames: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b e"]:
+    def of_pictures(self, frames: UInt8[Tensor, "b 3 h w"], subjects: Float[Tensor, "b k 4"]) -> Float[Tensor, "b e"]:
         """Raw pixels in, which are normalised as the teacher wants them, and scaled to its size where that differs.
 
-        The whole picture is its subject.
+        subjects: in pixels of `frames`, for a teacher that reads pictures with regard to a subject (an EmotionCLIP's
+        prompt); a CLIP does not look at them. Where they cover nothing, the whole picture is the subject.
         """
         model, size = self.model.to(frames.device), self.preprocess.image_size
         pixels = self.preprocess.normalize(frames)
         if pixels.shape[-1] != size:
             pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-        grid = model.config.vision.grid
-        covered = torch.ones(len(pixels), grid, grid, device=pixels.device)
+        boxes = subjects * (size / frames.shape[-1])
+        covered = coverage(boxes, height=size, width=size, patch=model.config.vision.patch_size)
+        nobody = covered.amax(dim=(1, 2), keepdim=True) == 0
+        covered = torch.where(nobody, torch.ones_like(covered), covered)
         return F.normalize(model.encode_frames(pixels, covered).float(), dim=-1)
 
     @torch.no_grad()

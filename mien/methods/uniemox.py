@@ -146,7 +146,7 @@ class UniEmoX(Method):
         if self.fusion is not None and self.teacher is not None:
             person = self._person(batch) if self.fusion.looks_at_person else None
             found["fused"] = self.fusion(self.decoder.from_encoder(scene[:, 0]), person)
-            found["teacher"] = self.teacher.of_pictures(batch.frames[:, 0])
+            found["teacher"] = self.teacher.of_pictures(batch.frames[:, 0], batch.boxes[:, 0])
             if self.config.profile_weight:
                 found["text"] = self.teacher.of_texts(batch.token_ids)
         return found

@@ -1,4 +1,4 @@
-"""Known sizes of the CLIP towers, by name."""
+"""Known sizes of CLIP's towers and of masked autoencoders' encoders, by name."""
 
 from __future__ import annotations
 
@@ -28,6 +28,18 @@ def _clip(
     }
 
 
+def _mae(*, width: int, layers: int, heads: int, patch_size: int) -> dict[str, Any]:
+    """A masked autoencoder's encoder, which reads no texts."""
+    vision = {"image_size": 224, "patch_size": patch_size, "layout": "mae"}
+    return {
+        "embed_dim": width,
+        "vision": vision | {"width": width, "layers": layers, "heads": heads, "mlp_width": 4 * width},
+        "text": None,
+        "subject": "vanilla",
+        "temporal": {"kind": "mean"},
+    }
+
+
 def _tower(width: int, layers: int) -> dict[str, int]:
     head_width = 64 if width >= 256 else 32
     return {"width": width, "layers": layers, "heads": width // head_width, "mlp_width": 4 * width}
@@ -45,5 +57,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "micro": _clip(
         embed_dim=256, image_size=128, patch_size=16, vision=(256, 6), text=(256, 4), temporal_layers=2
     ),
+    "MAE-B/16": _mae(width=768, layers=12, heads=12, patch_size=16),
+    "MAE-L/16": _mae(width=1024, layers=24, heads=16, patch_size=16),
+    "MAE-H/14": _mae(width=1280, layers=32, heads=16, patch_size=14),
 }  # fmt: skip
-"""The published EmotionCLIP is ViT-B/32 with a temporal transformer of 6 layers, 8 heads and 2048 channels."""
+"""The published EmotionCLIP is ViT-B/32 with a temporal transformer of 6 layers, 8 heads and 2048 channels; UniEmoX is
+MAE-L/16."""

@@ -98,6 +98,19 @@ MAE = {
     "norm.": "vision.post_norm.",
     "fc_norm.": "vision.post_norm.",  # of fine-tuned ones, which have no other
 }
+MAE_DECODER = {
+    "decoder_embed.": "decoder.from_encoder.",
+    "mask_token": "decoder.mask_token",
+    "decoder_pos_embed": "decoder.positions",
+    "decoder_blocks.": "decoder.transformer.blocks.",
+    "decoder_norm.": "decoder.norm.",
+    "decoder_pred.": "decoder.to_pixels.",
+}
+MAE_FUSION = {  # of UniEmoX alone, as its checkpoints hold it beside the model
+    "att_fusion.linear.weight": "fusion.to_teacher.weight",
+    "att_fusion.linear.bias": "fusion.bias",
+    "att_fusion.bn.": "fusion.scene_norm.",  # a layer norm, whatever its name
+}
 MAE_BLOCK = {
     "norm1.": "norm1.",
     "attn.qkv.": "attention.qkv.",

@@ -96,6 +96,11 @@ def infer_encoder_config(state: Mapping[str, Tensor], *, source: str, unseen: Un
     names = ("vision.patch_embedding.weight", "vision.position_embedding", "vision.transformer.blocks.0.mlp.up.weight")
     if missing := [name for name in names if name not in state]:
         raise MienError(f"{source} lacks the tensors for {', '.join(missing)}")
+    if state[names[0]].ndim != 4:
+        raise MienError(
+            f"{source}: patch_embed.proj.weight must be a convolution's, of 4 dimensions, but it is "
+            f"{tuple(state[names[0]].shape)}"
+        )
     width, _, patch_size, _ = state[names[0]].shape
     grid = math.isqrt(len(state[names[1]]) - 1)
     return validate(

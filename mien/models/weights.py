@@ -7,13 +7,14 @@ reason why it is not needed, or an error; all sizes come from the tensors' shape
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from mien.models.mae_weights import pretraining_names, pretraining_state
 from mien.models.video_clip import INITIAL_LOGIT_SCALE, VideoClip, VideoClipConfig
 from mien.models.weight_names import (
     HUGGING_FACE,
@@ -43,6 +44,8 @@ class Translation:
     state: dict[str, Tensor]
     num_used: int
     ignored: tuple[Skipped, ...]
+    pretraining: dict[str, Tensor] = field(default_factory=dict)
+    """Decoder and fusion of a masked autoencoder, which are no part of the model (see `mae_weights`)."""
 
 
 def translate(tensors: Tensors, *, source: str, unseen: Unseen) -> Translation:
@@ -172,26 +175,33 @@ MAE_MARK = "patch_embed.proj.weight"
 
 
 def _translate_mae(tensors: Tensors, *, source: str, unseen: Unseen) -> Translation:
-    """The encoder of MAE, or of a model that holds one below a name of its own (`encoder.`, `module.`), as UniEmoX.
-
-    The decoder, the 512 wide projection and heads serve pre-training or other classes, and are not needed.
-    """
+    """The encoder of MAE, or of a model that holds one below a name of its own (`encoder.`, `module.`); UniEmoX's has
+    MAE's names. Heads serve other classes, and are not needed."""
     prefix = next(name for name in tensors if name.endswith(MAE_MARK)).removesuffix(MAE_MARK)
+    inner = {name: name.removeprefix(prefix) for name in tensors}
+    beside = pretraining_names(inner)
+    has_pooled_norm = any(name.startswith("fc_norm.") for name in inner.values())
     names, ignored, shaped = dict[str, str](), dict[str, str](), dict[str, Tensor]()
     for name, tensor in tensors.items():
-        inner = name.removeprefix(prefix)
-        own = own_name(inner, MAE, MAE_BLOCK) if name.startswith(prefix) else UNKNOWN + name
-        is_encoders = name.startswith(prefix) and inner.startswith(tuple(MAE))
+        if name in beside:
+            continue
+        is_encoders = name.startswith(prefix) and inner[name].startswith(tuple(MAE))
         if not is_encoders:
-            ignored[name] = "no part of the encoder"
-        names[name] = own
-        shaped[name] = tensor.reshape(tensor.shape[1:]) if inner == "pos_embed" and is_encoders else tensor
-        shaped[name] = shaped[name].flatten() if inner == "cls_token" and is_encoders else shaped[name]
+            ignored[name] = "no part of encoder, decoder or fusion"
+        elif has_pooled_norm and inner[name].startswith("norm."):
+            ignored[name] = "not read where the patches' mean is, which fc_norm normalises"
+        names[name] = own_name(inner[name], MAE, MAE_BLOCK) if is_encoders else UNKNOWN + name
+        shaped[name] = tensor.reshape(tensor.shape[1:]) if is_encoders and inner[name] == "pos_embed" else tensor
+        shaped[name] = shaped[name].flatten() if is_encoders and inner[name] == "cls_token" else shaped[name]
     scalar = {"logit_scale": torch.tensor(INITIAL_LOGIT_SCALE)}  # every VideoClip has one; nobody asks this one for it
-    return _finish(
-        shaped | scalar, names | {"logit_scale": "logit_scale"}, ignored, format="a masked autoencoder's encoder",
+    kinds = {own.split(".")[0] for own in beside.values()}
+    found = _finish(
+        shaped | scalar, names | {"logit_scale": "logit_scale"}, ignored,
+        format=f"a masked autoencoder's encoder{''.join(f', {kind}' for kind in sorted(kinds))}",
         normalization="imagenet", subject="vanilla", source=source, unseen=unseen, infer=infer_encoder_config,
     )  # fmt: skip
+    pretraining = pretraining_state(tensors, beside, vision=found.config.vision, source=source)
+    return replace(found, pretraining=pretraining, num_used=found.num_used + len(beside) - len(scalar))
 
 
 # ── sizes and accounts ───────────────────────────────────────────────────────────────────────────

@@ -14,9 +14,10 @@ from mien import distributed
 from mien.checkpoint import checkpoints, load_state, read_metadata
 from mien.config import Config, dump_yaml, load_config
 from mien.data.loader import BatchPlan, load_for_training, load_in_order
-from mien.hub import ModelFolder, load_model, save_model
+from mien.hub import ModelFolder, load_model, load_pretraining, save_model
 from mien.media.transforms import Augment
 from mien.methods import EmoCapClipConfig, EmotionClipConfig, Method, MethodConfig, Pretraining, UniEmoxConfig
+from mien.models.mae_weights import start_pretraining
 from mien.models.weights import load_matching
 from mien.text import Tokenizer
 from mien.train.metrics import MetricsWriter, NoMetrics
@@ -255,7 +256,8 @@ def _load_initial_weights(config: RunConfig, method: Pretraining) -> tuple[str, 
         return ()
     model, _, _ = load_model(config.init_from)
     initialised = load_matching(method.model, model.state_dict(), name=config.init_from)
-    return tuple(sorted({name.split(".")[0] for name in initialised.fresh}))
+    beside = start_pretraining(method, load_pretraining(config.init_from))
+    return tuple(sorted({*(name.split(".")[0] for name in initialised.fresh), *beside}))
 
 
 def _evaluator(config: RunConfig, reading: Reading, device: str) -> Evaluate | None:

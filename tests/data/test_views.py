@@ -12,6 +12,7 @@ from tiny_store import write_store
 from mien.data.clips import ClipDataset, ClipSettings
 from mien.data.store import Store
 from mien.data.views import ViewDataset, ViewSettings, collate_views
+from mien.media.boxes import coverage
 from mien.media.transforms import Augment, Preprocess
 from mien.text import Tokenizer
 from mien.types import BoxTable, Clip
@@ -64,6 +65,25 @@ def test_person_is_the_largest_box_grown_by_a_tenth(store: Store, monkeypatch: p
     assert sample.has_person
     assert (sample.person > 195).all()
     assert not (sample.scene > 195).all()
+    box = np.array([10.5, 4.5, 19.5, 13.5]) * SIZE / np.array([info.width, info.height] * 2)
+    torch.testing.assert_close(sample.box, torch.tensor(box, dtype=torch.float32))
+
+
+def test_box_stays_on_the_person_through_cuts_and_mirrors(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = store.clips()[0]
+    info = store.frames(clip.video).info
+    picture = np.zeros((info.height, info.width, 3), np.uint8)
+    picture[4:14, 10:20] = 200
+    monkeypatch.setattr("mien.media.frames.FrameReader.decode", lambda self, i, **_: picture)
+    with_box(store, clip, monkeypatch, (list(np.array([10.0, 4, 20, 14]) / np.array(info.stored_per_source * 2)), 0.9))
+    drawn = views(store, augment=Augment(horizontal_flip=True), scene_scale=(0.6, 0.9))
+    shares = list[float]()
+    for epoch in range(12):
+        sample = drawn[epoch, 0]
+        covered = coverage(sample.box[None], height=SIZE, width=SIZE, patch=1)
+        shares.append(float(covered.mean()))
+        assert (sample.scene[0] / 200 - covered).abs().mean() <= 0.1 * shares[-1] + 0.002  # bytes are rounded
+    assert sum(share > 0.02 for share in shares) >= 6  # some cuts lose the person
 
 
 def test_without_a_person_the_second_view_is_another_cut_of_the_scene(
@@ -72,6 +92,7 @@ def test_without_a_person_the_second_view_is_another_cut_of_the_scene(
     with_box(store, store.clips()[0], monkeypatch)
     sample = views(store, augment=Augment())[0, 0]
     assert not sample.has_person
+    assert sample.box.tolist() == [0, 0, 0, 0]
     assert not torch.equal(sample.scene, sample.person)
     still = views(store)[0, 0]
     assert torch.equal(still.scene, still.person)

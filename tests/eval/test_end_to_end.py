@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from mien.eval.benchmarks import load_benchmark
+from mien.eval.benchmarks.fake_pictures import write_scene
 from mien.eval.benchmarks.fakes import write_fake
+from mien.eval.benchmarks.splits import draw_splits, write_splits
 from mien.eval.protocol import PROTOCOLS
 from mien.eval.results import EvalResult
 from mien.evaluate import evaluate_model, prepare_release
@@ -18,6 +20,7 @@ from mien.hub import ModelFolder, save_model
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.text import Tokenizer
+from mien.types import MienError
 
 TINY = VideoClipConfig.model_validate(
     {
@@ -80,3 +83,21 @@ def test_protocol_runs_from_the_release_to_a_result(name: str, protocol: str, tm
     assert [task.name for task in result.tasks] == [task.name for task in benchmark.protocol(protocol).tasks]
     assert all(task.metrics for task in result.tasks)
     assert EvalResult.load(out) == result
+
+
+@pytest.mark.slow
+def test_set_without_splits_is_scored_by_a_file_of_them(tmp_path: Path) -> None:
+    """Protocols name them, so that tables set no result beside one of other splits."""
+    place()
+    benchmark, root, file = load_benchmark("emotion6"), tmp_path / "emotion6", tmp_path / "splits.csv"
+    for name in benchmark.classes.category:
+        for i in range(10):
+            write_scene(root / name / f"{i}.jpg", seed=i)
+    splits, _ = draw_splits(benchmark, root, seed=0)
+    write_splits(splits, file)
+    model, store = str(place() / "model"), tmp_path / "store"
+    result = evaluate_model("emotion6", model=model, root=root, store=store, splits=file)
+    assert (result.num_used, result.skipped) == (12, ())
+    assert result.protocol["name"] == f"paper splits={splits.digest[:8]}"
+    with pytest.raises(MienError, match=r"emotion6 .*has no folder train"):
+        evaluate_model("emotion6", model=model, root=root, store=store)

@@ -8,26 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import released
 import torch
 import torch.nn.functional as F
 from gradients import assert_same_gradients, gradients
 from processes import start_joined
 from pydantic import ValidationError
-from tiny_views import build, teacher, views_batch, views_config
+from tiny_views import TEACHER, build, teacher, views_batch, views_config
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mien import distributed
+from mien.convert import convert
 from mien.losses import (
     image_distillation_loss,
     patches_of,
     profile_distillation_loss,
     reconstruction_losses,
 )
-from mien.media.transforms import NORMALIZATION
+from mien.media.transforms import NORMALIZATION, Preprocess
+from mien.methods.teacher import Teacher
 from mien.models.fusion import Fusion
 from mien.models.mae import encode_seen, masked_of
+from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.train.gradient_cache import cached_backward, clips_of
 from mien.types import ClipBatch, MienError
 
@@ -43,7 +47,8 @@ def test_loss_is_the_weighted_sum_of_losses_called_by_hand() -> None:
     assert method.fusion is not None
     fused = method.fusion(method.decoder.from_encoder(scene[:, 0]), method.decoder.from_encoder(person[:, 0]))
     assert method.teacher is not None
-    image, text = method.teacher.of_pictures(batch.frames[:, 0]), method.teacher.of_texts(batch.token_ids)
+    image = method.teacher.of_pictures(batch.frames[:, 0], batch.boxes[:, 0])
+    text = method.teacher.of_texts(batch.token_ids)
     rebuilt = method.decoder(scene, order)
     parts = {
         "loss_profile": profile_distillation_loss(fused, image, text),
@@ -100,10 +105,42 @@ def test_teacher_sees_clips_normalisation_and_its_own_size() -> None:
     small, seen = teacher(image_size=8), list[Tensor]()
     encode = small.model.encode_frames
     small.model.encode_frames = lambda pixels, covered: seen.append(pixels) or encode(pixels, covered)  # type: ignore[func-returns-value]
-    small.of_pictures(frames)
+    small.of_pictures(frames, torch.zeros(len(frames), 1, 4))
     mean, std = (torch.tensor(each).view(3, 1, 1) for each in NORMALIZATION["clip"])
     expected = F.interpolate((frames / 255 - mean) / std, size=(8, 8), mode="bilinear", antialias=True)
     torch.testing.assert_close(seen[0], expected, rtol=0, atol=1e-5)
+
+
+def test_any_clip_that_is_converted_teaches(tmp_path: Path) -> None:
+    sizes = released.Sizes(vocabulary=49408)  # CLIP's tokenizer comes with it
+    state = released.random_clip_state(sizes)
+    torch.save(state, tmp_path / "clip.pt")
+    convert(tmp_path / "clip.pt", tmp_path / "clip")
+    told = Teacher.load(str(tmp_path / "clip"))
+    assert told.tokenizer is not None
+    token_ids = told.tokenizer.encode(["a happy man", "rain"], context_length=sizes.context)
+    expected = F.normalize(released.encode_text(state, token_ids, heads=1), dim=-1)
+    torch.testing.assert_close(told.of_texts(token_ids), expected, rtol=0, atol=1e-4)
+    assert told.of_pictures(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.zeros(2, 1, 4)).shape == (
+        2,
+        sizes.embed,
+    )
+
+
+def test_teacher_that_reads_subjects_is_told_of_the_person() -> None:
+    """In its own pixels; where the scene's cut lost the person, the whole picture is the subject."""
+    config = VideoClipConfig.model_validate({**TEACHER, "subject": "sap"})
+    told = Teacher(VideoClip(config), preprocess=Preprocess(image_size=16), tokenizer=None)
+    seen = list[Tensor]()
+    encode = told.model.encode_frames
+    told.model.encode_frames = lambda pixels, covered: seen.append(covered) or encode(pixels, covered)  # type: ignore[func-returns-value]
+    frames = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    boxes = torch.tensor([[0.0, 0, 16, 32], [-9, 0, -1, 32], [0, 0, 0, 0]])[:, None]
+    embedded = told.of_pictures(frames, boxes)
+    assert seen[0].tolist() == [[[1, 0], [1, 0]], [[1, 1], [1, 1]], [[1, 1], [1, 1]]]
+    whole = told.of_pictures(frames, torch.zeros_like(boxes))
+    torch.testing.assert_close(embedded[1:], whole[1:])
+    assert not torch.allclose(embedded[0], whole[0])
 
 
 def test_teacher_is_no_part_of_the_method() -> None:
@@ -234,7 +271,7 @@ def test_step_costs_what_torch_counts(changes: dict[str, Any]) -> None:
         method.embeddings(batch)
     assert method.teacher is not None
     with FlopCounterMode(display=False) as asked, sdpa_kernel(SDPBackend.MATH):
-        method.teacher.of_pictures(batch.frames[:, 0])
+        method.teacher.of_pictures(batch.frames[:, 0], batch.boxes[:, 0])
         method.teacher.of_texts(batch.token_ids)
     trained = whole.get_total_flops() - asked.get_total_flops()
     counted = method.flops(batch)

@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 import torch
+from released_mae import Sizes, random_fusion, random_state, uniemox_checkpoint
+from safetensors.torch import load_file
 from tiny_captions import write_tiny_captions
 from tiny_run import assert_same_weights, losses
 from tiny_view_run import of_views, write_taught_store
+from tiny_views import ENCODER
 
+from mien.config import validate
+from mien.convert import convert
 from mien.data.store import Store
 from mien.inference import Mien
 from mien.train.metrics import read_metrics
-from mien.train.run import RunSummary, train
+from mien.train.run import RunConfig, RunSummary, train
 from mien.types import MienError
 
 pytestmark = pytest.mark.slow
@@ -105,3 +110,20 @@ def test_teacher_that_reads_no_texts_is_refused_by_name(store: Path, tmp_path: P
     encoder = train(of_views(store, method=alone), tmp_path / "encoder")
     with pytest.raises(MienError, match=r"the teacher .*model reads no texts; set method\.profile_weight=0"):
         train(of_views(store, method={"teacher": str(encoder)}), tmp_path / "run")
+
+
+def test_run_goes_on_with_a_converted_decoder_and_tells_what_it_starts_anew(store: Path, tmp_path: Path) -> None:
+    sizes = Sizes(image=16, patch=4, width=16, layers=2, heads=2, decoder_width=16, decoder_layers=1, decoder_heads=2)
+    state = random_state(sizes)
+    torch.save(uniemox_checkpoint(state, random_fusion(16)), tmp_path / "checkpoint.pth")
+    convert(tmp_path / "checkpoint.pth", tmp_path / "converted", vision_heads=2)
+    wide = {"model": {**ENCODER, "vision": {**ENCODER["vision"], "mlp_width": 64}}}
+    seen = list[RunSummary]()
+    onward = of_views(store, method=wide, steps=1).model_dump() | {"init_from": str(tmp_path / "converted")}
+    onward["optim"]["lr"] = 1e-9
+    train(validate(RunConfig, onward, source="the test"), tmp_path / "run", on_start=seen.append)
+    assert seen[0].fresh == ("fusion",)  # the checkpoint's is `elu`'s, and as wide as its teacher
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("step-*")
+    trained = load_file(checkpoint / "model.safetensors")
+    expected = state["decoder_embed.weight"]
+    torch.testing.assert_close(trained["decoder.from_encoder.weight"], expected, rtol=0, atol=1e-6)

@@ -17,6 +17,21 @@ and where the split has no labels.
 """
 
 
+Shares = Mapping[str, Mapping[str, int]]
+"""An official split, or "" for all of a set that has none → the splits that are drawn of it, in per cent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """Splits that the release does not have: `shares` says of what they are drawn, `read` reads all there is.
+
+    Ids of samples are paths that do not depend on where the release lies (see `mien.eval.benchmarks.splits`).
+    """
+
+    shares: Shares
+    read: Callable[[Path], Release]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Benchmark:
     """One file in this folder makes one of these.
@@ -26,7 +41,8 @@ class Benchmark:
     dry runs. `notes` are what a reader of a result must know. `is_generated` is true of data that this program makes
     itself: no result on them is a result on a real benchmark, and every report says so. `protocols` names the folder of
     protocols where it is not the benchmark's own but one that benchmarks of the same form share. `group_name` is what
-    samples of one `group` are of: film, dialogue; intervals tell over how many.
+    samples of one `group` are of: film, dialogue; intervals tell over how many. `drawn` is there where splits are not
+    official ones.
     """
 
     name: str
@@ -42,6 +58,7 @@ class Benchmark:
     is_generated: bool = False
     protocols: str = ""
     group_name: str = ""
+    drawn: Drawn | None = None
 
     def protocol(self, name: str = "paper") -> Protocol:
         """How it is scored: `mien/eval/protocols/BENCHMARK/NAME.yaml`."""

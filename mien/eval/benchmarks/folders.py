@@ -7,14 +7,15 @@ by the release's own number for it.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from mien.eval.benchmarks.base import Benchmark
+from mien.eval.benchmarks.base import Benchmark, Drawn, Shares
 from mien.eval.benchmarks.contents import contents
 from mien.eval.benchmarks.emotion_words import class_of
 from mien.eval.benchmarks.fake_pictures import write_face, write_scene
@@ -44,14 +45,53 @@ class Folders:
     left_out: tuple[str, ...] = ()
     cut_out: tuple[str, ...] = ()
     suffix: str = ".jpg"
+    shares: Shares = field(default_factory=dict)
+    """Of what splits are drawn, for `mien.eval.benchmarks.splits`; nothing where the release's own are used."""
 
 
 def read_folders(folders: Folders, root: Path, split: str) -> Release:
     """The files below `root`/SPLIT/CLASS, in order of class folder and name."""
     split_folder = find_split(folders, root, split)
     is_cut_out = any(fnmatch(split_folder.name.lower(), pattern) for pattern in folders.cut_out)
-    found, skipped = list[tuple[Path, int]](), list[Skipped]()
-    for folder in _folders_in(split_folder):
+    found, skipped = _find(folders, root, split_folder)
+    _check_complete(folders, split_folder, {each.category for each in found})
+    samples, unusable = _samples(found, root)
+    return Release(
+        samples=samples,
+        skipped=(*skipped, *unusable),
+        boxes=whole_pictures(samples) if is_cut_out else {},
+    )
+
+
+def read_unsplit(folders: Folders, root: Path) -> Release:
+    """All files of the set, by ids that depend neither on where it lies nor on how its folders' names are cased:
+    CLASS/NAME, with the class's own word; of a release with official splits SPLIT/CLASS/NAME.
+
+    A set that somebody sorted into splits' folders is read as if it were not, so that it has the same ids.
+    """
+    official = {split: find_split(folders, root, split) for split in folders.shares if split}
+    tops = list(official.items()) or [("", top) for top in _tops(folders, root)]
+    found, skipped = list[_Found](), list[Skipped]()
+    for split, top in tops:
+        more, left_out = _find(folders, root, top, prefix=f"{split}/" if split else "")
+        found.extend(more)
+        skipped.extend(left_out)
+    _check_complete(folders, root, {each.category for each in found})
+    samples, unusable = _samples(found, root, by_id=True)
+    return Release(samples=samples, skipped=(*skipped, *unusable))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    path: Path
+    category: int
+    id: str
+
+
+def _find(folders: Folders, root: Path, top: Path, *, prefix: str = "") -> tuple[list[_Found], list[Skipped]]:
+    """The files of the classes' folders below `top`, and those of classes that are left out."""
+    found, skipped = list[_Found](), list[Skipped]()
+    for folder in _folders_in(top):
         if class_of(folder.name, folders.left_out) is not None:
             reason = f"{folder.name} is none of the {len(folders.classes)} classes"
             skipped.extend(Skipped(what=path.relative_to(root).as_posix(), reason=reason) for path in _files_in(folder))
@@ -62,23 +102,43 @@ def read_folders(folders: Folders, root: Path, split: str) -> Release:
                 f"{folder} is none of {folders.title}'s classes {', '.join(folders.classes)}; "
                 f"name the root of {folders.title}, or move the folder away"
             )
-        found.extend((path, category) for path in _files_in(folder))
-    _check_complete(folders, split_folder, {category for _, category in found})
-    samples = list[Sample]()
-    names = Counter(path.relative_to(root).with_suffix("").as_posix() for path, _ in found)
-    for path, category in found:
-        file = path.relative_to(root).as_posix()
-        if path.suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+        for path in _files_in(folder):
+            name = unicodedata.normalize("NFC", path.relative_to(folder).as_posix())  # one disk writes é as e and ´
+            found.append(_Found(path=path, category=category, id=f"{prefix}{folders.classes[category]}/{name}"))
+    return found, skipped
+
+
+def _samples(
+    found: Sequence[_Found], root: Path, *, by_id: bool = False
+) -> tuple[tuple[Sample, ...], tuple[Skipped, ...]]:
+    """Pictures and videos of which there is but one of a name; and what else there is."""
+    samples, skipped = list[Sample](), list[Skipped]()
+    files = {each.path: each.path.relative_to(root).as_posix() for each in found}
+    names = Counter(_without_suffix(each.id if by_id else files[each.path]) for each in found)
+    for each in found:
+        file = files[each.path]
+        if each.path.suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
             skipped.append(Skipped(what=file, reason="neither a picture nor a video"))
-        elif names[PurePosixPath(file).with_suffix("").as_posix()] > 1:
-            skipped.append(Skipped(what=file, reason="there is another file of that name with another suffix"))
+        elif names[_without_suffix(each.id if by_id else file)] > 1:
+            skipped.append(Skipped(what=file, reason=SAME_NAME))
         else:
-            samples.append(Sample(id=file, file=file, labels=Labels(category=category)))
-    return Release(
-        samples=tuple(samples),
-        skipped=tuple(skipped),
-        boxes=whole_pictures(samples) if is_cut_out else {},
-    )
+            samples.append(Sample(id=each.id if by_id else file, file=file, labels=Labels(category=each.category)))
+    return tuple(samples), tuple(skipped)
+
+
+SAME_NAME = "there is another file of that name, with another suffix or in another split"
+
+
+def _without_suffix(file: str) -> str:
+    return PurePosixPath(file).with_suffix("").as_posix()
+
+
+def _tops(folders: Folders, root: Path) -> list[Path]:
+    """What the classes' folders of an unsplit set lie in: the root, or else every folder that a split may have."""
+    if any(class_of(each.name, folders.classes, codes=folders.codes) is not None for each in _folders_in(root)):
+        return [root]
+    names = {name for names in folders.splits.values() for name in names}
+    return [each for each in _folders_in(root) if each.name.lower() in names]
 
 
 def read_copy(folders: Folders, root: Path, split: str, *, lacks: str) -> Release:
@@ -156,6 +216,7 @@ def folder_benchmark(
         fake=partial(fake_folders, folders),
         notes=notes,
         protocols=protocols,
+        drawn=Drawn(shares=folders.shares, read=partial(read_unsplit, folders)) if folders.shares else None,
     )
 
 
