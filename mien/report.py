@@ -175,7 +175,7 @@ def attention_pictures(model: Mien, store: Store, clips: Sequence[Clip]) -> tupl
     middle = batch.frames.shape[1] // 2
     frames, boxes = batch.frames[:, middle], batch.boxes[:, middle]
     patch, (height, width) = architecture.vision.patch_size, frames.shape[-2:]
-    matrices = model.model.attention(
+    matrices = model.network.attention(
         model.config.preprocess.normalize(frames.to(model.device)),
         coverage(boxes, height=height, width=width, patch=patch).to(model.device),
     )

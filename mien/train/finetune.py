@@ -104,7 +104,7 @@ class _Task:
         method.eval()
         save_model(
             self.run / "model",
-            weights=tuned.model.state_dict(),
+            weights=tuned.network.state_dict(),
             config=self.folder,
             tokenizer=base.tokenizer,
             notes=f"Fine-tuned by labels: {self.given.trained_on}, task {self.job.task.name}.",
@@ -133,7 +133,7 @@ class _Task:
 
     def _build(self) -> Supervised:
         settings, base = self.settings, self.given.base
-        model = copy.deepcopy(base.model)
+        model = copy.deepcopy(base.network)
         model.vision.transformer.drop_paths(settings.drop_path)
         method = Supervised(
             model,
