@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,11 @@ from mien.types import MienError
 
 HERE = "path/to/this/folder"
 """How a card calls the model while nobody knows where it will be."""
+KNOWN_LICENCES = (
+    "unknown", "apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+)  # fmt: skip
+"""Of the hub's names those that weights usually have."""
 UNMEASURED = "## Measured\nNothing yet: `mien evaluate` scores it on a benchmark.\n"
 TASK_OF_PICTURES, TASK_OF_TEXTS = "image-feature-extraction", "zero-shot-image-classification"
 """The hub's names of what models are for."""
@@ -147,12 +153,19 @@ def _head(config: ModelFolder) -> dict[str, Any]:
     reads = config.architecture.text is not None
     tags = ["emotion-recognition", *([config.method] if config.method else []), *(["onnx"] if config.graphs else [])]
     return {
-        "license": "other",
-        "license_name": config.weights_license,
+        **_licence(config.weights_license),
         "library_name": "mien",
         "pipeline_tag": TASK_OF_TEXTS if reads else TASK_OF_PICTURES,
         "tags": tags,
     }
+
+
+def _licence(told: str) -> dict[str, str]:
+    """As the hub names it, which has its own name for what it does not know: `other`, and an id of our own."""
+    known = told.lower()
+    if known in KNOWN_LICENCES:
+        return {"license": known}
+    return {"license": "other", "license_name": re.sub(r"[^a-z0-9.]+", "-", known).strip("-")}
 
 
 def _title(config: ModelFolder) -> str:

@@ -49,7 +49,9 @@ def export_onnx(
     model, config, tokenizer = load_model(name)
     source, out = resolve(name), out.absolute()
     require_replaceable(out)
-    graphs = Graphs(precision=precision, logit_scale=float(model.logit_scale), weights_hash=weights_hash(source))
+    graphs = Graphs(
+        precision=precision, logit_scale=float(model.logit_scale.detach()), weights_hash=weights_hash(source)
+    )
     config = config.model_copy(update={"graphs": graphs})
     with whole_folder(out) as folder:
         write_graphs(model, folder, precision=precision, on_graph=on_graph)
