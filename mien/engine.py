@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -23,6 +23,7 @@ from mien.types import MienError
 Backend = Literal["torch", "onnx"]
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Embeds frames, clips and texts in one space. Pixels come normalised; embeddings leave un-normalised."""
 
