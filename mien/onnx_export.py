@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from mien.checkpoint import whole_folder
 from mien.hub import load_model, require_replaceable, resolve, weights_hash
 from mien.model_card import model_card
-from mien.model_folder import CARD, CONFIG, FRAMES, TEMPORAL, TEXT, TOKENIZER, Graphs, ModelFolder, Precision
+from mien.model_folder import CARD, CONFIG, FRAMES, TEMPORAL, TEXT, TOKENIZER, WEIGHTS, Graphs, ModelFolder, Precision
 from mien.models.conv_stem import StandardizedConv2d
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.types import MienError
@@ -46,9 +47,11 @@ def export_onnx(
     precision: int8 writes the transformers' weights as 8-bit integers (see `mien.onnx_int8`). Returns what the folder's
     `config.json` says. Raises MienError where the libraries are missing, or `out` holds something else.
     """
-    model, config, tokenizer = load_model(name)
     source, out = resolve(name), out.absolute()
     require_replaceable(out)
+    if (out / WEIGHTS).exists():
+        raise MienError(f"{out} holds a model's weights, which graphs would replace; name a new folder for them")
+    model, config, tokenizer = load_model(name)
     graphs = Graphs(
         precision=precision, logit_scale=float(model.logit_scale.detach()), weights_hash=weights_hash(source)
     )
@@ -139,15 +142,13 @@ class _Text(nn.Module):
         return self.text(token_ids)
 
 
+@dataclass(frozen=True, slots=True)
 class _Graph:
-    """A module, an example of its inputs, and which of their dimensions vary, by name."""
+    """A module, an example of its inputs by name, and which of their dimensions vary."""
 
-    def __init__(
-        self, module: nn.Module, inputs: Mapping[str, Tensor], varies: Mapping[str, Mapping[int, Any]]
-    ) -> None:
-        self.module = module
-        self.inputs = inputs
-        self.varies = varies
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    varies: Mapping[str, Mapping[int, Any]]
 
 
 def _graphs(model: VideoClip) -> dict[str, _Graph]:

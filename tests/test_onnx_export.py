@@ -202,3 +202,7 @@ def test_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(MienError, match="name a new folder"):
         export_onnx("face", tmp_path)
+    saved(tmp_path / "mine", config_of("sap"))
+    with pytest.raises(MienError, match="holds a model's weights, which graphs would replace"):
+        export_onnx(tmp_path / "mine", tmp_path / "mine")
+    assert (tmp_path / "mine" / "model.safetensors").is_file()
