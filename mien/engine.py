@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from mien.hub import load_model, load_tokenizer, read_config, resolve
-from mien.model_folder import CARD, ModelFolder, Precision
+from mien.hub import load_model, load_tokenizer, read_card, read_config, resolve
+from mien.model_folder import ModelFolder, Precision
 from mien.models.int8 import use_int8
 from mien.onnx_clip import OnnxClip
 from mien.onnx_export import export_onnx
@@ -79,10 +79,10 @@ def open_engine(
             raise MienError(
                 f"{name} holds graphs in {graphs.precision}; mien to-onnx MODEL --out FOLDER --int8 makes such"
             )
-        return _open_onnx(folder, threads=count, card=_card_in(folder))
+        return _open_onnx(folder, threads=count, card=read_card(folder))
     with tempfile.TemporaryDirectory() as aside:
         export_onnx(name, Path(aside) / "model", precision=precision)
-        return _open_onnx(Path(aside) / "model", threads=count, card=_card_in(folder))
+        return _open_onnx(Path(aside) / "model", threads=count, card=read_card(folder))
 
 
 def _open_torch(name: str | Path, folder: Path, *, precision: Precision, device: str | None) -> Opened:
@@ -92,7 +92,7 @@ def _open_torch(name: str | Path, folder: Path, *, precision: Precision, device:
             raise MienError(f"precision int8 is for the CPU, not for {device}; leave one of them out")
         device = "cpu"
         use_int8(model)
-    return Opened(engine=model, config=config, tokenizer=tokenizer, card=_card_in(folder), device=device)
+    return Opened(engine=model, config=config, tokenizer=tokenizer, card=read_card(folder), device=device)
 
 
 def _open_onnx(folder: Path, *, threads: int, card: str | None) -> Opened:
@@ -103,7 +103,3 @@ def _open_onnx(folder: Path, *, threads: int, card: str | None) -> Opened:
         card=card,
         device="cpu",
     )
-
-
-def _card_in(folder: Path) -> str | None:
-    return (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).is_file() else None

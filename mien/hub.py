@@ -84,6 +84,11 @@ def load_tokenizer(folder: Path) -> Tokenizer | None:
     return Tokenizer.load(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else None
 
 
+def read_card(folder: Path) -> str | None:
+    """A model folder's README, if it has one."""
+    return (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).is_file() else None
+
+
 def resolve(name: str | Path) -> Path:
     """The local folder of a model: the path itself, that of one of SHIPPED, or a download of `hf:OWNER/NAME` or
     `hf:OWNER/NAME@REVISION`.
@@ -114,7 +119,7 @@ def push_model(name: str | Path, repo_id: str, *, private: bool = True, measured
     """
     folder = resolve(name)
     config = read_config(folder)
-    card = (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).is_file() else None
+    card = read_card(folder)
     if card is None:
         count = sum(parameter.numel() for parameter in VideoClip(config.architecture).parameters())
         card = model_card(config, num_parameters=count)

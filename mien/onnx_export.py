@@ -22,7 +22,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from mien.checkpoint import whole_folder
-from mien.hub import load_model, require_replaceable, resolve, weights_hash
+from mien.hub import load_model, read_card, require_replaceable, resolve, weights_hash
 from mien.model_card import model_card
 from mien.model_folder import CARD, CONFIG, FRAMES, TEMPORAL, TEXT, TOKENIZER, WEIGHTS, Graphs, ModelFolder, Precision
 from mien.models.conv_stem import StandardizedConv2d
@@ -62,7 +62,7 @@ def export_onnx(
         if tokenizer is not None:
             tokenizer.save(folder / TOKENIZER)
         count = sum(parameter.numel() for parameter in model.parameters())
-        card = _card_of(source) or model_card(config, num_parameters=count)
+        card = read_card(source) or model_card(config, num_parameters=count)
         (folder / CARD).write_text(card.rstrip() + "\n\n" + _about_graphs(config), encoding="utf-8")
     return config
 
@@ -208,11 +208,6 @@ def _write(graph: _Graph, path: Path) -> None:
             verbose=False,
         )
     assert program is not None
-    num_bytes = sum(p.numel() * p.element_size() for p in graph.module.parameters())
-    if num_bytes >= LARGEST_BYTES:
-        raise MienError(
-            f"{path.name} would have {num_bytes / 1e9:.1f} GB of weights; an ONNX file holds less than 2 GB"
-        )
     _save(program, path)
 
 
@@ -222,6 +217,12 @@ def _save(program: torch.onnx.ONNXProgram, path: Path) -> None:
 
     from mien.onnx_int8 import NAME_SCOPES
 
+    weights = (value.const_value for value in program.model.graph.initializers.values())
+    num_bytes = sum(weight.nbytes for weight in weights if weight is not None)
+    if num_bytes >= LARGEST_BYTES:
+        raise MienError(
+            f"{path.name} would have {num_bytes / 1e9:.1f} GB of weights; an ONNX file holds less than 2 GB"
+        )
     proto = program.model_proto
     for node in proto.graph.node:
         kept = [prop for prop in node.metadata_props if prop.key == NAME_SCOPES]
@@ -253,10 +254,6 @@ def _require_libraries() -> None:
 
 
 # ── the folder ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _card_of(source: Path) -> str | None:
-    return (source / CARD).read_text(encoding="utf-8") if (source / CARD).is_file() else None
 
 
 def _about_graphs(config: ModelFolder) -> str:
