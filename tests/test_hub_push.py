@@ -37,7 +37,7 @@ def python(*words: str, hub: str, cache: Path, token: str | None = TOKEN) -> sub
 def test_face_model_goes_to_the_hub_and_comes_back_with_its_own_card(hub: FakeHub, tmp_path: Path) -> None:
     pushed = python("-m", "mien", "push", "face", "me/face", hub=hub.address, cache=tmp_path)
     assert pushed.returncode == 0, pushed.stderr
-    assert f"{hub.address}/me/face/commit/" in pushed.stdout
+    assert f"{hub.address}/me/face/commit/" in pushed.stderr  # where the terminal is told
     assert hub.private == {"me/face": True}
     back = python("-c", COMES_BACK.format("hf:me/face"), hub=hub.address, cache=tmp_path)
     assert back.returncode == 0, back.stderr
