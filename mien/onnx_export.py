@@ -27,6 +27,7 @@ from mien.model_card import model_card
 from mien.model_folder import CARD, CONFIG, FRAMES, TEMPORAL, TEXT, TOKENIZER, WEIGHTS, Graphs, ModelFolder, Precision
 from mien.models.conv_stem import StandardizedConv2d
 from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.onnx_card import about_graphs, looks_at_subject
 from mien.types import MienError
 
 OPSET = 20
@@ -63,7 +64,7 @@ def export_onnx(
             tokenizer.save(folder / TOKENIZER)
         count = sum(parameter.numel() for parameter in model.parameters())
         card = read_card(source) or model_card(config, num_parameters=count)
-        (folder / CARD).write_text(card.rstrip() + "\n\n" + _about_graphs(config), encoding="utf-8")
+        (folder / CARD).write_text(card.rstrip() + "\n\n" + about_graphs(config), encoding="utf-8")
     return config
 
 
@@ -175,11 +176,6 @@ def _graphs(model: VideoClip) -> dict[str, _Graph]:
     return graphs
 
 
-def looks_at_subject(config: VideoClipConfig) -> bool:
-    """Whether the graph of frames has the input `coverage`."""
-    return config.subject != "vanilla"
-
-
 def _example_frames(config: VideoClipConfig) -> int:
     return config.temporal.num_frames if config.temporal.kind == "transformer" else 4
 
@@ -251,54 +247,3 @@ def _require_libraries() -> None:
         import onnxscript  # noqa: F401
     except ImportError:
         raise MienError(EXTRA) from None
-
-
-# ── the folder ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _about_graphs(config: ModelFolder) -> str:
-    """What stands in the folder's README of the graphs, for those who run them without mien."""
-    architecture, preprocess = config.architecture, config.preprocess
-    size, grid, embed_dim = preprocess.image_size, architecture.vision.grid, architecture.embed_dim
-    rows = [f"| `{FRAMES}` | `frames` float32 [n, 3, {size}, {size}]{_of_coverage(config)} | pictures |"]
-    rows.append(
-        f"| `{TEMPORAL}` | `frames` float32 [b, t, {embed_dim}]: embeddings of t frames{_most(config)} | clips |"
-    )
-    if architecture.text is not None:
-        most = architecture.text.context_length
-        rows.append(f"| `{TEXT}` | `token_ids` int64 [b, l], l up to {most}, of `{TOKENIZER}` | texts |")
-    weights = "weights of the transformers in 8-bit integers" if _graphs_of(config).precision == "int8" else "float32"
-    covers = f" `coverage` is the share of each of the {grid} × {grid} patches that the subject covers, 0 to 1."
-    grey = (
-        " Pictures are grey: red, green and blue are all 0.299 r + 0.587 g + 0.114 b." if preprocess.grayscale else ""
-    )
-    return f"""## As ONNX graphs
-Written by `mien to-onnx` for onnxruntime, {weights}. Each graph gives `embeddings`, float32 […, {embed_dim}], not
-normalised; a probability is the softmax over labels of {_factor(config):.2f} times the cosine of picture and text.
-
-| file | inputs | embeddings of |
-|---|---|---|
-{chr(10).join(rows)}
-
-Pixels are RGB, normalised as `{preprocess.normalization}`.{grey}{covers if looks_at_subject(architecture) else ""}
-`Mien.from_pretrained` opens this folder like any other.
-"""
-
-
-def _graphs_of(config: ModelFolder) -> Graphs:
-    assert config.graphs is not None
-    return config.graphs
-
-
-def _factor(config: ModelFolder) -> float:
-    return float(torch.tensor(_graphs_of(config).logit_scale).exp())
-
-
-def _of_coverage(config: ModelFolder) -> str:
-    grid = config.architecture.vision.grid
-    return f", `coverage` float32 [n, {grid}, {grid}]" if looks_at_subject(config.architecture) else ""
-
-
-def _most(config: ModelFolder) -> str:
-    temporal = config.architecture.temporal
-    return {"transformer": f", up to {temporal.num_frames}", "conv1d": ", 3 or more", "mean": ""}[temporal.kind]

@@ -20,7 +20,7 @@ VOCABULARY = {"errors", "types", "config", "lengths"}
 ORDER = (
     "media", "perception", "language", "captions",
     "models", "data", "prepare", "exchange", "checkpoint", "model_folder", "model_card", "hub",
-    "onnx_int8", "onnx_export", "onnx_clip", "engine", "methods",
+    "onnx_int8", "onnx_card", "onnx_export", "onnx_clip", "engine", "methods",
     "convert", "theatre", "eval", "inspect", "inference", "face_moments", "face_pictures", "train", "evaluate",
     "report", "doctor", "cli_classify", "cli_data", "cli_finetune", "cli_models", "caption_release",
     "cli_captions", "cli",
