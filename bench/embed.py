@@ -1,11 +1,13 @@
 """Embedding clips on the CPU against the released model's way, eager float32: frames a second, and how near; as JSON.
 
-    python bench/embed.py                              # ViT-B/32, random weights: a minute of one core
+    python bench/embed.py                              # ViT-B/32, random weights: some minutes of one core
     python bench/embed.py --model runs/demo/model      # a trained model's weights
+    python bench/embed.py --model face --clips 16      # the shipped face model's
 
 The baseline has the same weights in towers as OpenCLIP writes them (`nn.MultiheadAttention`, sequence first). `cosine`
-is the smallest between an embedding and the baseline's. All take turns in one process; times are its CPU seconds, of
-one thread by default: the least of `--rounds`, after one that does not count.
+is the smallest between an embedding and the baseline's. onnxruntime runs the graphs that `mien to-onnx` would write.
+All take turns in one process; times are its CPU seconds, of one thread by default: the least of `--rounds`, after one
+that does not count.
 """
 
 from __future__ import annotations
@@ -13,17 +15,24 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import tempfile
 import time
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from step import written_with_multihead_attention
 from torch import Tensor
 
-from mien.hub import load_model
+from mien.hub import load_model, save_model
+from mien.media.transforms import Preprocess
+from mien.model_folder import ModelFolder, Precision
 from mien.models.int8 import use_int8
 from mien.models.video_clip import VideoClip, VideoClipConfig
+from mien.onnx_clip import OnnxClip
+from mien.onnx_export import export_onnx
 
+ONNX: dict[str, Precision] = {"onnx float32": "float32", "onnx int8": "int8"}
 USUAL_NAMES = {
     "norm1": "ln_1",
     "norm2": "ln_2",
@@ -49,8 +58,11 @@ def main() -> None:
     vision, num_frames = model.config.vision, model.config.temporal.num_frames
     video = torch.randn(args.clips, num_frames, 3, vision.image_size, vision.image_size)
     coverage = torch.rand(args.clips, num_frames, vision.grid, vision.grid)
-    variants = {"baseline": usually_written(model), "float32": model, "int8": copy.deepcopy(model)}
-    use_int8(variants["int8"])
+    in_int8 = copy.deepcopy(model)
+    use_int8(in_int8)
+    variants = {"baseline": usually_written(model), "float32": model, "int8": in_int8}
+    for name, precision in ONNX.items():
+        variants[name] = as_graphs(model, precision=precision, threads=args.threads)
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     embeddings: dict[str, Tensor] = {}
     with torch.inference_mode():
@@ -69,6 +81,17 @@ def main() -> None:
             "cosine": round(float(F.cosine_similarity(embeddings[name], embeddings["baseline"]).min()), 5),
         }
         print(json.dumps(row), flush=True)
+
+
+def as_graphs(model: VideoClip, *, precision: Precision, threads: int) -> OnnxClip:
+    """The same network and weights, run by onnxruntime."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = ModelFolder(
+            architecture=model.config, preprocess=Preprocess(image_size=model.config.vision.image_size)
+        )
+        save_model(Path(folder) / "torch", weights=model.state_dict(), config=config, tokenizer=None)
+        export_onnx(Path(folder) / "torch", Path(folder) / "onnx", precision=precision)
+        return OnnxClip(Path(folder) / "onnx", threads=threads)
 
 
 def usually_written(model: VideoClip) -> VideoClip:

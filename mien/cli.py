@@ -10,10 +10,11 @@ from rich.markup import escape
 
 from mien.cli_analyze import analyze
 from mien.cli_captions import captions
-from mien.cli_classify import PrecisionOption, classify
+from mien.cli_classify import BackendOption, PrecisionOption, classify
 from mien.cli_data import data
 from mien.cli_explain import explain
 from mien.cli_finetune import finetune
+from mien.cli_models import push, to_onnx
 from mien.cli_search import search
 from mien.cli_serve import serve
 from mien.errors import MienError
@@ -422,6 +423,8 @@ def report(
 
 for verb in (analyze, classify, search, explain, serve):
     app.command()(verb)
+app.command("to-onnx")(to_onnx)
+app.command()(push)
 
 
 @app.command()
@@ -431,6 +434,7 @@ def embed(
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
     precision: PrecisionOption = "float32",
+    backend: BackendOption = None,
 ) -> None:
     """Embed videos: a table with video, start_s, end_s and embedding, a row every few seconds of video.
 
@@ -443,7 +447,7 @@ def embed(
         from mien.whole_file import require_writable
 
         require_writable(out)
-        loaded = Mien.from_pretrained(model, precision=precision)
+        loaded = Mien.from_pretrained(model, precision=precision, backend=backend)
         with progress() as bars:
             task = bars.add_task("embed", total=None, note="", visible=False)
             written = write_moments(

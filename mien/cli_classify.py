@@ -12,6 +12,12 @@ from mien.terminal import console, errors, say, show_cut_off, show_faces, show_m
 if TYPE_CHECKING:
     from mien.inference import Mien
 
+BackendOption = Annotated[
+    Literal["torch", "onnx"] | None,
+    typer.Option(
+        help="onnx: by onnxruntime, on the CPU; graphs are made first if MODEL has none. By default as MODEL is."
+    ),
+]
 PrecisionOption = Annotated[
     Literal["float32", "int8"], typer.Option(help="int8: nearly the same, on the CPU two to three times as fast.")
 ]
@@ -28,6 +34,7 @@ def classify(
     ] = None,
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
     precision: PrecisionOption = "float32",
+    backend: BackendOption = None,
     template: Annotated[list[str] | None, typer.Option(help="Prompt with {} for the label; repeatable.")] = None,
     faces: Annotated[bool, typer.Option("--faces", help="Each face by itself, by a model made for faces.")] = False,
     draw: Annotated[
@@ -46,12 +53,12 @@ def classify(
 
         words = None if labels is None else [word.strip() for word in labels.split(",") if word.strip()]
         if faces:
-            loaded = Mien.from_pretrained(model or "face", precision=precision)
+            loaded = Mien.from_pretrained(model or "face", precision=precision, backend=backend)
             _classify_faces(loaded, video, words, templates=template, window_s=window, draw=draw, as_json=as_json)
             return
         if model is None or words is None or draw is not None:
             raise MienError("--model and --labels can be left out, and --draw given, together with --faces only")
-        loaded = Mien.from_pretrained(model, precision=precision)
+        loaded = Mien.from_pretrained(model, precision=precision, backend=backend)
         with console.status(f"reading {video}, finding people, embedding"):
             cut_off = list[Skipped]()
             moments = loaded.classify(

@@ -18,7 +18,10 @@ REQUIRED = (
     "huggingface-hub", "tokenizers", "ftfy", "pydantic", "pyarrow", "scikit-learn", "matplotlib", "rich", "typer",
     "einops", "jaxtyping", "scipy", "fsspec", "charset-normalizer",
 )  # fmt: skip
-OPTIONAL = {"tensorboard": "train", "transformers": "hf", "faster-whisper": "asr", "ray": "ray", "h5py": "hdf5"}
+OPTIONAL = {
+    "tensorboard": "train", "transformers": "hf", "faster-whisper": "asr", "ray": "ray", "h5py": "hdf5",
+    "onnxscript": "onnx",
+}  # fmt: skip
 SHIPPED = {
     "person detector": "centernet/centernet.onnx",
     "face detector": "centerface/centerface.onnx",

@@ -23,11 +23,13 @@ from torch import Tensor
 from mien.data.clips import ClipDataset, collate
 from mien.data.loader import load_in_order
 from mien.data.store import Store
-from mien.hub import ModelFolder, load_model, save_model
+from mien.engine import Backend, Engine, open_engine
+from mien.hub import ModelFolder, push_model, save_model
 from mien.media.boxes import coverage
 from mien.media.sampling import evenly, segment_midpoints
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from mien.models.int8 import Int8Linear, use_int8
+from mien.model_folder import Precision
+from mien.models.int8 import Int8Linear
 from mien.models.video_clip import VideoClip
 from mien.prepare import PrepareSettings, prepared_alone
 from mien.prepare.frames import missing_part
@@ -39,7 +41,6 @@ TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone i
 """Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""
 
 TABLE_SUFFIX = ".parquet"
-Precision = Literal["float32", "int8"]
 
 Mask = Shaped[Tensor, "*n mask_h mask_w"]
 Pixels = Float[Tensor, "*n 3 h w"] | UInt8[Tensor, "*n 3 h w"]
@@ -75,44 +76,77 @@ class Mien:
     """
 
     def __init__(
-        self, model: VideoClip, *, config: ModelFolder, tokenizer: Tokenizer | None, device: str | None = None
+        self,
+        model: Engine,
+        *,
+        config: ModelFolder,
+        tokenizer: Tokenizer | None,
+        device: str | None = None,
+        card: str | None = None,
     ) -> None:
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = model.to(self.device).eval()
+        """model: what computes. card: the README of the folder it came from, which it is saved and pushed with."""
+        if isinstance(model, VideoClip):
+            device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+            model = model.to(device).eval()
+        self.device = device or "cpu"
+        self.model = model
         self.config = config
         self.tokenizer = tokenizer
+        self.card = card
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, *, device: str | None = None, precision: Precision = "float32") -> Mien:
-        """The model in a folder (`mien train` and `mien convert` make such), on the hub (`hf:OWNER/NAME`), or the one
-        that comes with the package, `face`.
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        device: str | None = None,
+        precision: Precision = "float32",
+        backend: Backend | None = None,
+        threads: int | None = None,
+    ) -> Mien:
+        """The model in a folder (`mien train`, `mien convert` and `mien to-onnx` make such), on the hub
+        (`hf:OWNER/NAME`), or the one that comes with the package, `face`.
 
         precision: `int8` computes the transformers' linear layers in 8-bit integers, on the CPU: two to three times as
-        fast, embeddings nearly the same; such a model cannot be saved.
+        fast, embeddings nearly the same; such a model cannot be saved. backend: `onnx` computes by onnxruntime on the
+        CPU, with `threads` threads, as many as torch has by default. A folder of ONNX graphs is run so by itself, in
+        the precision it was written in; of another model, graphs are made first, which takes seconds to a minute.
         """
-        model, config, tokenizer = load_model(name)
-        if precision == "int8":
-            if device not in (None, "cpu"):
-                raise MienError(f"precision int8 is for the CPU, not for {device}; leave one of them out")
-            device = "cpu"
-            use_int8(model)
-        return cls(model, config=config, tokenizer=tokenizer, device=device)
+        found = open_engine(name, backend=backend, precision=precision, device=device, threads=threads)
+        return cls(found.engine, config=found.config, tokenizer=found.tokenizer, device=found.device, card=found.card)
+
+    @property
+    def network(self) -> VideoClip:
+        """The torch module, for those who train it or look into it. Raises MienError where onnxruntime computes."""
+        if not isinstance(self.model, VideoClip):
+            raise MienError("this model runs by onnxruntime, which only embeds; load the one it was made of")
+        return self.model
 
     def save_pretrained(self, path: str | Path, *, half: bool = False) -> None:
-        """Writes the folder that `from_pretrained` reads; with `half`, weights as 16-bit floats."""
-        if any(isinstance(module, Int8Linear) for module in self.model.modules()):
+        """Writes the folder that `from_pretrained` reads; with `half`, weights as 16-bit floats.
+
+        The card is that of the folder the model was loaded from, if it had one.
+        """
+        network = self.network
+        if any(isinstance(module, Int8Linear) for module in network.modules()):
             raise MienError("a model in int8 has lost its weights' precision; save it as loaded in float32")
-        save_model(Path(path), weights=self.model.state_dict(), config=self.config, tokenizer=self.tokenizer, half=half)
+        save_model(
+            Path(path),
+            weights=network.state_dict(),
+            config=self.config,
+            tokenizer=self.tokenizer,
+            card=self.card,
+            half=half,
+        )
 
     def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
-        """Uploads the model folder to the Hugging Face hub, and returns its address."""
-        from huggingface_hub import HfApi
+        """Uploads the model folder to the Hugging Face hub as OWNER/NAME, with its card, and returns its address.
 
+        What is there already stays as public as it was. Raises MienError without a token, and where the hub refuses.
+        """
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(Path(folder) / "model")
-            api = HfApi()
-            api.create_repo(repo_id, private=private, exist_ok=True)
-            return str(api.upload_folder(repo_id=repo_id, folder_path=Path(folder) / "model"))
+            return push_model(Path(folder) / "model", repo_id, private=private)
 
     @torch.inference_mode()
     def encode_frames(
@@ -391,7 +425,7 @@ def media_files(folder: Path) -> list[Path]:
 
 
 def embed_clips(
-    model: VideoClip, batch: ClipBatch, *, config: ModelFolder, features: Literal["video", "frame"] = "video"
+    model: Engine, batch: ClipBatch, *, config: ModelFolder, features: Literal["video", "frame"] = "video"
 ) -> Float[Tensor, "b e"]:
     """Embeddings of a batch on the model's device, not normalised; gradients flow where they are on.
 

@@ -44,7 +44,7 @@ def attention_pictures(model: Mien, store: Store, clips: Sequence[Clip]) -> tupl
     middle = batch.frames.shape[1] // 2
     frames, boxes = batch.frames[:, middle], batch.boxes[:, middle]
     vision, (height, width) = model.config.architecture.vision, frames.shape[-2:]
-    matrices = model.model.attention(
+    matrices = model.network.attention(
         model.config.preprocess.normalize(frames.to(model.device)),
         coverage(boxes, height=height, width=width, patch=vision.patch_size).to(model.device),
     )

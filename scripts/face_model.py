@@ -80,7 +80,7 @@ def read_faces(root: Path, split: str) -> Faces:
 def ship(folder: Path, val: Faces) -> None:
     """Writes the model to FACE, its temperature such that the probabilities of `val` are likeliest."""
     model = Mien.from_pretrained(folder, device="cpu")
-    trained = float(model.model.logit_scale.detach().exp())
+    trained = float(model.network.logit_scale.detach().exp())
     cosines = torch.from_numpy(np.log(probabilities(model, val.pictures, scale=1.0).astype(np.float64)))
 
     def unlikeliness(scale: float) -> float:
@@ -88,8 +88,8 @@ def ship(folder: Path, val: Faces) -> None:
 
     factor = float(minimize_scalar(unlikeliness, bounds=(0.2 * trained, 5.0 * trained), method="bounded").x) / trained
     with torch.no_grad():
-        model.model.logit_scale.add_(math.log(factor))
-    print(json.dumps({"logit_scale": float(model.model.logit_scale.detach().exp()), "of that trained": factor}))
+        model.network.logit_scale.add_(math.log(factor))
+    print(json.dumps({"logit_scale": float(model.network.logit_scale.detach().exp()), "of that trained": factor}))
     (FACE / "metrics.json").unlink(missing_ok=True)  # no file of a model folder, and only such are replaced
     model.save_pretrained(FACE, half=True)
 
@@ -100,14 +100,14 @@ def probabilities(
     """Of FER+'s emotions, by prompts alone; the softmax of their cosines times `scale`, the model's by default."""
     grey = torch.from_numpy(pictures)
     if scale is not None:
-        own = model.model.logit_scale.detach().clone()
+        own = model.network.logit_scale.detach().clone()
         try:
             with torch.no_grad():
-                model.model.logit_scale.fill_(math.log(scale))
+                model.network.logit_scale.fill_(math.log(scale))
             return probabilities(model, pictures)
         finally:
             with torch.no_grad():
-                model.model.logit_scale.copy_(own)
+                model.network.logit_scale.copy_(own)
     parts = []
     for start in range(0, len(grey), BATCH):
         rgb = rearrange(grey[start : start + BATCH], "n h w -> n 1 h w").expand(-1, 3, -1, -1)
@@ -142,7 +142,7 @@ def measure(model: Mien, test: Faces) -> dict[str, Any]:
             for name, change in DISTURBED.items()
         },
         "milliseconds_a_face": speed(model, test),
-        "num_parameters": sum(p.numel() for p in model.model.parameters()),
+        "num_parameters": sum(p.numel() for p in model.network.parameters()),
     }
 
 

@@ -41,6 +41,8 @@ VERBS = (
     "serve",
     "export",
     "import",
+    "to-onnx",
+    "push",
 )
 TINY = (
     "method.model.embed_dim=16",
@@ -111,6 +113,9 @@ def test_help_does_not_import_torch() -> None:
         (("analyze", "."), "no video or picture in ."),
         (("embed", "nowhere.mp4", "--model", "nowhere", "--out", "x.parquet"), "no model folder at nowhere"),
         (("convert", "nowhere.pt", "out"), "nowhere.pt"),
+        (("to-onnx", "nowhere", "--out", "out"), "no model folder at nowhere"),
+        (("push", "nowhere", "me/mine"), "no model folder at nowhere"),
+        (("push", "face", "me/mine", "--results", "nowhere.json"), "nowhere.json is not a result"),
     ],
 )
 def test_what_is_not_there_is_named_and_the_status_is_one(

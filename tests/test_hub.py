@@ -60,7 +60,7 @@ def test_model_without_tokenizer_loads(model: VideoClip, tmp_path: Path) -> None
 def test_card_opens_with_the_hubs_head_and_states_the_licence(model: VideoClip, tmp_path: Path) -> None:
     save(tmp_path / "model", model)
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
-    assert card.startswith("---\nlicense: other\nlicense_name: CC-BY-4.0\n")
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
     assert "a theatre" in card
     assert "Out of scope" in card
 

@@ -10,8 +10,8 @@ import mien
 ROOT = Path(mien.__file__).parent
 
 LEAVES = (
-    "errors", "types", "config", "text", "losses", "distributed", "file_digest", "hub_fetch", "lengths", "state_file",
-    "terminal", "whole_file",
+    "errors", "types", "config", "text", "losses", "distributed", "file_digest", "hub_fetch", "hub_push", "lengths",
+    "state_file", "terminal", "whole_file",
 )  # fmt: skip
 """These import nothing of ours but the vocabulary."""
 
@@ -19,11 +19,12 @@ VOCABULARY = {"errors", "types", "config", "lengths"}
 
 ORDER = (
     "media", "perception", "language", "captions",
-    "models", "data", "prepare", "exchange", "checkpoint", "hub", "methods",
+    "models", "data", "prepare", "exchange", "checkpoint", "model_folder", "model_card", "hub",
+    "onnx_int8", "onnx_card", "onnx_export", "onnx_clip", "engine", "methods",
     "convert", "theatre", "eval", "inspect", "inference", "analyze", "face_moments", "face_pictures", "search",
     "explain", "train", "evaluate", "label_efficiency", "run_pictures", "report", "doctor", "serve", "caption_release",
-    "cli_analyze", "cli_captions", "cli_classify", "cli_data", "cli_explain", "cli_finetune", "cli_search",
-    "cli_serve", "cli",
+    "cli_analyze", "cli_captions", "cli_classify", "cli_data", "cli_explain", "cli_finetune", "cli_models",
+    "cli_search", "cli_serve", "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 

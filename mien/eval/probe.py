@@ -6,17 +6,13 @@ with an unpenalised intercept; features are taken as they come. All labels are f
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 from pydantic import Field, model_validator
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from mien.config import Config
 from mien.eval.finetune import Finetune
@@ -73,6 +69,9 @@ class Retrieval(Config):
 RIDGE_ROWS = 8192
 """Rows that ridge looks at at a time."""
 
+HeadKind = Literal["one_vs_rest", "multinomial", "ridge"]
+"""The probes whose fitted head is linear."""
+
 ProbeConfig = Annotated[OneVsRest | Multinomial | Ridge | ZeroShot | Finetune | Retrieval, Field(discriminator="kind")]
 
 
@@ -82,7 +81,7 @@ class LinearProbe:
 
     weight: Float64[np.ndarray, "c e"]
     bias: Float64[np.ndarray, "c"]
-    kind: Literal["one_vs_rest", "multinomial", "ridge"]
+    kind: HeadKind
     classes: tuple[str, ...]
 
     def decision(self, x: Float[np.ndarray, "n e"]) -> Float64[np.ndarray, "n c"]:
@@ -95,28 +94,6 @@ class LinearProbe:
             raise MienError("a ridge probe predicts numbers, not probabilities; call decision()")
         logits = torch.from_numpy(self.decision(x))
         return (logits.softmax(dim=1) if self.kind == "multinomial" else logits.sigmoid()).numpy()
-
-    def save(self, path: Path) -> None:
-        """Write `path` (safetensors) and, beside it, what it means as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"weight": self.weight, "bias": self.bias}, path)
-        meaning = {"kind": self.kind, "classes": self.classes}
-        path.with_suffix(".json").write_text(json.dumps(meaning, indent=1), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> LinearProbe:
-        """The probe that `save` wrote to `path`."""
-        try:
-            arrays = load_file(path)
-            meaning = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-            return cls(
-                weight=arrays["weight"],
-                bias=arrays["bias"],
-                kind=meaning["kind"],
-                classes=tuple(meaning["classes"]),
-            )
-        except (OSError, SafetensorError, json.JSONDecodeError, KeyError) as error:
-            raise MienError(f"{path} holds no saved probe ({error}); LinearProbe.save writes one") from error
 
 
 def fit_probe(

@@ -16,6 +16,7 @@ from pydantic import Field
 import mien
 from mien.config import Config, validate
 from mien.eval.intervals import Interval
+from mien.model_card import Measured
 from mien.types import MienError
 from mien.whole_file import write_whole
 
@@ -197,6 +198,25 @@ class EvalResult(Config):
         if self.protocol.get("folds", 1) > 1:
             return ()
         return tuple(split for split in self.protocol["report"] if split != self.split)
+
+    def measured(self) -> list[Measured]:
+        """The scores of its tasks, as a model card tells them; those that do not exist are left out."""
+        return [
+            Measured(
+                benchmark=self.benchmark,
+                split=self.split,
+                protocol=str(self.protocol["name"]),
+                task=task.name,
+                metric=metric,
+                value=value,
+                low=task.intervals[metric].low if metric in task.intervals else None,
+                high=task.intervals[metric].high if metric in task.intervals else None,
+                is_generated=self.is_generated,
+            )
+            for task in self.tasks
+            for metric, value in task.metrics.items()
+            if value is not None
+        ]
 
     def save(self, path: Path) -> None:
         """Write the record to `path` as JSON; the file appears whole or not at all."""

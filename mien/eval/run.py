@@ -18,6 +18,7 @@ from mien.eval.features import Embed, extract_features, features_of, labels_alon
 from mien.eval.fewshot import run_few_shot
 from mien.eval.finetune import Finetune
 from mien.eval.folds import mean_over_folds
+from mien.eval.head import Head, HeadInput
 from mien.eval.probe import LinearProbe, Retrieval
 from mien.eval.protocol import ClassNames, Protocol, Task
 from mien.eval.results import EvalResult, SkippedSample, TaskResult, hardware, versions
@@ -101,7 +102,15 @@ def evaluate(
         result, head = _run(task, scored, data, classes=benchmark.classes, text=text, fine_tune=fine_tune)
         results.append(result)
         if heads is not None and head is not None:
-            head.save(heads / f"{task.name}.safetensors")
+            reads = HeadInput(
+                model=model_id,
+                weights_hash=weights_hash,
+                features=scored.features,
+                mean_of_frames=scored.mean_of_frames,
+            )
+            _as_head(head, reads=reads, fitted_on=f"{benchmark.name}, task {task.name}, protocol {scored.name}").save(
+                heads / f"{task.name}.safetensors"
+            )
     record = EvalResult(
         benchmark=benchmark.name,
         is_generated=benchmark.is_generated or is_fake(root),
@@ -149,8 +158,8 @@ def _run(
     classes: ClassNames,
     text: TextTower | None,
     fine_tune: FineTune | None,
-) -> tuple[TaskResult, LinearProbe | None]:
-    """What the task scored, and its head if it has a single one."""
+) -> tuple[TaskResult, LinearProbe | Head | None]:
+    """What the task scored, and its head if it has a single one: that of a fine-tuned task reads another model."""
     train, test = data.features.get(protocol.train_split or ""), data.features[data.split]
     if isinstance(task.probe, Retrieval):
         texts = [sample.clip.text for sample in data.samples[data.split]]
@@ -173,6 +182,10 @@ def _run(
     validation = None if chosen_on is None else data.features[chosen_on]
     chosen = choose(task, classes=classes, train=train, validation=validation)
     return run_task(chosen, classes=classes, train=train, test=test, text=text)
+
+
+def _as_head(fitted: LinearProbe | Head, *, reads: HeadInput, fitted_on: str) -> Head:
+    return fitted if isinstance(fitted, Head) else Head(probe=fitted, reads=reads, fitted_on=fitted_on)
 
 
 def _evaluate_folds(

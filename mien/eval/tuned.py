@@ -13,6 +13,7 @@ from jaxtyping import Float32
 
 from mien.eval.features import labels_alone, labels_of
 from mien.eval.finetune import Finetune
+from mien.eval.head import Head
 from mien.eval.label_scores import Scored, score_classes, score_labels, score_numbers, value_of
 from mien.eval.probe import LinearProbe
 from mien.eval.protocol import ClassNames, Task
@@ -35,9 +36,10 @@ class FinetuneJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuned:
-    """What came of it: the head, and the fine-tuned model's L2-normalised features of the job's `test`, row by row."""
+    """What came of it: the head, and the fine-tuned model's L2-normalised features of the job's `test`, row by row; it
+    is that model whose embeddings the head reads."""
 
-    head: LinearProbe
+    head: Head
     x: Float32[np.ndarray, "n e"]
     told: FinetuneResult
 
@@ -54,7 +56,7 @@ def run_fine_tuned(
     train: Sequence[LabeledClip],
     validation: Sequence[LabeledClip] | None,
     test: Sequence[LabeledClip],
-) -> tuple[TaskResult, LinearProbe]:
+) -> tuple[TaskResult, Head]:
     """Fine-tune for the task on `train`, and score what came of it on `test`; `majority` knows all of `train`.
 
     Raises MienError, before anything is trained, where a split lacks the labels or those to choose the epoch by.
@@ -71,14 +73,14 @@ def run_fine_tuned(
     tuned = fine_tune(
         FinetuneJob(task=task, settings=settings, classes=names, train=train, validation=validation, test=test)
     )
-    result, head = run_task(
+    result, _ = run_task(
         task,
         classes=classes,
         train=labels_of_train,
         test=replace(labels_of_test, x=tuned.x),
-        tuned=tuned.head,
+        tuned=tuned.head.probe,
     )
-    return result.model_copy(update={"finetune": tuned.told}), head
+    return result.model_copy(update={"finetune": tuned.told}), tuned.head
 
 
 def score_head(head: LinearProbe, features: Features, *, task: Task, labels: LabelKind) -> Scored:

@@ -19,7 +19,7 @@ def attention_of_tokens(
     """
     grid = model.config.architecture.vision.grid
     pixels = model.config.preprocess.normalize(frames.to(model.device))
-    matrices = model.model.attention(pixels, coverage.to(model.device)).float().mean(dim=2).cpu()  # layers t q k
+    matrices = model.network.attention(pixels, coverage.to(model.device)).float().mean(dim=2).cpu()  # layers t q k
     rows = {"hmn": -1, "[cls]": 0} if model.config.architecture.subject != "vanilla" else {"[cls]": 0}
     patches = slice(1, 1 + grid**2)  # [cls] is first, hmn last
     return tuple(

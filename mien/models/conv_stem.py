@@ -112,10 +112,13 @@ class StandardizedConv2d(nn.Conv2d):
         self.gain = nn.Parameter(torch.full((width,), gain))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d gh gw"]:
+        return F.conv2d(x, self.standardized(), self.bias, self.stride, self.padding)
+
+    def standardized(self) -> Float[Tensor, "d c k k"]:
+        """The weights that it convolves with."""
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), keepdim=True)
         fan_in = self.weight[0].numel()
-        weight = (self.weight - mean) * torch.rsqrt(variance * fan_in + VARIANCE_FLOOR) * self.gain[:, None, None, None]
-        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
+        return (self.weight - mean) * torch.rsqrt(variance * fan_in + VARIANCE_FLOOR) * self.gain[:, None, None, None]
 
 
 def stem_forward_flops(config: ConvStemConfig, *, image_size: int, width: int) -> float:

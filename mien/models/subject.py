@@ -80,7 +80,7 @@ class SubjectAttentionMask(nn.Module):
         coverage: Float[Tensor, "b gh gw"],
         position_embedding: Float[Tensor, "n d"],
     ) -> Guided:
-        hmn = repeat(self.token, "d -> b 1 d", b=len(tokens)).to(tokens.dtype)
+        hmn = repeat(self.token, "d -> b 1 d", b=tokens.shape[0]).to(tokens.dtype)
         is_subject = rearrange(coverage > 0, "b gh gw -> b (gh gw)")
         hidden = hidden_from_subject(is_subject)
         attend: list[Attend] = [SubjectShift(share=logit.sigmoid(), hidden=hidden) for logit in self.share_logit]

@@ -67,7 +67,7 @@ class TextTransformer(nn.Module):
         tokens = self.token_embedding(token_ids) + self.position_embedding[:length]
         tokens = self.transformer(tokens, attend=CAUSAL)
         end = self.ends(token_ids)
-        at_end = tokens[torch.arange(len(tokens), device=tokens.device), end]
+        at_end = tokens[torch.arange(tokens.shape[0], device=tokens.device), end]
         return self.final_norm(at_end) @ self.projection
 
     def ends(self, token_ids: Int64[Tensor, "b l"]) -> Int64[Tensor, "b"]:

@@ -98,7 +98,8 @@ class VisionTransformer(nn.Module):
     def embed(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """`[cls]`, then the patches row by row, each with its position; n = 1 + grid². Normalised pixels in."""
         patches = rearrange(self.patch_embedding(image), "b d gh gw -> b (gh gw) d")
-        cls = repeat(self.class_embedding, "d -> b 1 d", b=len(image)).to(patches.dtype)
+        # .shape[0], here as in other towers: len() would fix the batch's size in an exported graph
+        cls = repeat(self.class_embedding, "d -> b 1 d", b=image.shape[0]).to(patches.dtype)
         return torch.cat([cls, patches], dim=1) + self.position_embedding
 
     def encode(

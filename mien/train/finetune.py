@@ -19,11 +19,12 @@ from mien.data.mixed import MixedDataset, collate_mixed
 from mien.data.store import Store
 from mien.eval.features import extract_features
 from mien.eval.finetune import Finetune
+from mien.eval.head import Head, HeadInput
 from mien.eval.label_scores import LESS_IS_BETTER, value_of
 from mien.eval.probe import LinearProbe
 from mien.eval.results import FinetuneResult
 from mien.eval.tuned import FinetuneJob, Tuned, score_head
-from mien.hub import ModelFolder, save_model
+from mien.hub import ModelFolder, save_model, weights_hash
 from mien.inference import Mien, embed_clips
 from mien.methods.flops import video_forward_flops
 from mien.methods.supervised import Supervised
@@ -101,15 +102,23 @@ class _Task:
         if self.job.validation is not None:
             load_weights(method.deployed, self.run / BEST)
         method.eval()
-        head = self._head(method)
-        head.save(self.run / HEAD)
         save_model(
             self.run / "model",
-            weights=tuned.model.state_dict(),
+            weights=tuned.network.state_dict(),
             config=self.folder,
             tokenizer=base.tokenizer,
             notes=f"Fine-tuned by labels: {self.given.trained_on}, task {self.job.task.name}.",
         )
+        head = Head(
+            probe=self._head(method),
+            reads=HeadInput(
+                model=str(self.run / "model"),
+                weights_hash=weights_hash(self.run / "model"),
+                features=self.given.features,
+            ),
+            fitted_on=f"{self.given.trained_on}, task {self.job.task.name}",
+        )
+        head.save(self.run / HEAD)
         return Tuned(head=head, x=self._features(tuned, self.job.test).x, told=self._told(best))
 
     def _begin(self) -> None:
@@ -124,7 +133,7 @@ class _Task:
 
     def _build(self) -> Supervised:
         settings, base = self.settings, self.given.base
-        model = copy.deepcopy(base.model)
+        model = copy.deepcopy(base.network)
         model.vision.transformer.drop_paths(settings.drop_path)
         method = Supervised(
             model,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from torch import nn
 
-from mien.eval.probe import LinearProbe
+from mien.eval.probe import HeadKind, LinearProbe
 from mien.train.targets import Targets
 from mien.types import LabelKind
 
-HEAD_KINDS: dict[LabelKind, Literal["multinomial", "one_vs_rest", "ridge"]] = {
+HEAD_KINDS: dict[LabelKind, HeadKind] = {
     "category": "multinomial",
     "scores": "one_vs_rest",
     "vad": "ridge",

@@ -196,6 +196,7 @@ def export(config: RunConfig, weights: Mapping[str, Tensor], tokenizer: Tokenize
             architecture=config.method.model,
             preprocess=config.method.preprocess,
             clip=config.data.clip,
+            method=config.method.kind,
             weights_license=config.weights_license,
             trained_on=config.trained_on,
         ),

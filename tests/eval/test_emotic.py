@@ -21,7 +21,7 @@ from mien.eval.benchmarks.emotic import DATABASES, EMOTIC, read_emotic
 from mien.eval.benchmarks.emotic_fake import cells, struct, write_fake_emotic
 from mien.eval.benchmarks.emotic_tables import ALPHABETICAL
 from mien.eval.benchmarks.release import Release, labelled_clips, stage
-from mien.eval.probe import LinearProbe
+from mien.eval.head import load_head
 from mien.evaluate import evaluate_model, prepare_release
 from mien.hub import ModelFolder
 from mien.media.transforms import Preprocess
@@ -424,5 +424,5 @@ def test_evaluation_reads_single_frames_not_clips_of_one(fake: Path, tmp_path: P
     x = F.normalize(torch.cat(embeddings), dim=-1).numpy()
     y = np.array([c.labels.vad for c in clips])
     expected = Ridge(alpha=1.0).fit(x.astype(np.float64), y)
-    head = LinearProbe.load(tmp_path / "heads" / "vad.safetensors")
+    head = load_head(tmp_path / "heads" / "vad.safetensors").probe
     assert head.weight == pytest.approx(expected.coef_, abs=1e-4)

@@ -23,12 +23,14 @@ from mien.eval.benchmarks.fakes import write_fake
 from mien.eval.benchmarks.release import Release
 from mien.eval.features import features_of
 from mien.eval.finetune import CHOOSE_BY, Finetune
+from mien.eval.head import load_head
 from mien.eval.probe import LinearProbe
 from mien.eval.protocol import Protocol, Task, protocol_names
 from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
 from mien.eval.tuned import score_head
+from mien.hub import weights_hash
 from mien.inference import Mien
 from mien.methods.supervised import Supervised, Tower
 from mien.models.layer_depth import head_depth, layer_depths
@@ -109,7 +111,9 @@ def test_what_probes_of_random_features_do_not_find_is_learnt_and_kept(store, tm
 def test_head_beside_the_model_scores_what_the_record_tells(store, tmp_path):
     result = fine_tuned(store, tmp_path).task("emotion")
     tuned = Mien.from_pretrained(tmp_path / "emotion" / "model", device="cpu")
-    head = LinearProbe.load(tmp_path / "emotion" / "head.safetensors")
+    saved = load_head(tmp_path / "emotion" / "head.safetensors")
+    saved.require_weights(weights_hash(tmp_path / "emotion" / "model"), model="the tuned one")
+    head = saved.probe
     samples = XOR.read(tmp_path, "test").samples
     clips = [store.clip(s.video, start_s=0.0, end_s=1.0, text="", id=s.id) for s in samples]
     rows = torch.cat([torch.nn.functional.normalize(tuned.embed_batch(b), dim=-1) for b in tuned.loader(store, clips)])
@@ -435,7 +439,7 @@ def test_verb_trains_on_a_release_and_writes_model_head_and_result(tmp_path, mon
     result = EvalResult.load(tmp_path / "run" / "result.json")
     assert result.protocol["name"] == "finetune epochs=1 batch_size=8 choose_on=val"
     assert "num_frames" not in result.reading
-    head = LinearProbe.load(tmp_path / "run" / "emotion" / "head.safetensors")
+    head = load_head(tmp_path / "run" / "emotion" / "head.safetensors").probe
     assert head.classes == fer.classes.category
     Mien.from_pretrained(tmp_path / "run" / "emotion" / "model", device="cpu")
     told = json.loads((tmp_path / "run" / "emotion" / "finetune.json").read_text())

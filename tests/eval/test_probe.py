@@ -7,7 +7,6 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from mien.config import Config, validate
 from mien.eval.lbfgs import minimise
 from mien.eval.probe import (
-    LinearProbe,
     Multinomial,
     OneVsRest,
     ProbeConfig,
@@ -135,20 +134,6 @@ def test_class_without_samples_is_never_predicted():
 def test_single_class_is_predicted_with_certainty():
     probe = fit_multinomial(unit_features(5, 3), np.ones(5, dtype=int), classes=("a", "b"), C=1.0)
     assert probe.probabilities(unit_features(2, 3)).tolist() == [[0, 1], [0, 1]]
-
-
-def test_saved_probe_predicts_the_same(tmp_path):
-    x = unit_features(30, 4)
-    probe = fit_multinomial(x, np.arange(30) % 3, classes=("a", "b", "c"), C=1.0)
-    probe.save(tmp_path / "heads" / "emotion.safetensors")
-    loaded = LinearProbe.load(tmp_path / "heads" / "emotion.safetensors")
-    assert (loaded.kind, loaded.classes) == ("multinomial", ("a", "b", "c"))
-    assert (loaded.probabilities(x) == probe.probabilities(x)).all()
-
-
-def test_missing_probe_file_is_named(tmp_path):
-    with pytest.raises(MienError, match=r"nothing\.safetensors holds no saved probe"):
-        LinearProbe.load(tmp_path / "nothing.safetensors")
 
 
 def test_ridge_has_no_probabilities():

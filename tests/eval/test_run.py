@@ -13,7 +13,7 @@ from mien.eval.benchmarks.theatre import read_truth
 from mien.eval.comparison import compare, load_results
 from mien.eval.feature_cache import FeatureCache
 from mien.eval.features import extract_features, features_of
-from mien.eval.probe import LinearProbe
+from mien.eval.head import load_head
 from mien.eval.protocol import ClassNames, Task
 from mien.eval.results import EvalResult
 from mien.eval.run import evaluate
@@ -154,8 +154,11 @@ def test_probes_saved_among_results_are_not_taken_for_results(root, tmp_path):
 
 def test_heads_are_saved_for_later_use(root, tmp_path):
     run(root, heads=tmp_path / "heads")
-    head = LinearProbe.load(tmp_path / "heads" / "emotion.safetensors")
+    saved = load_head(tmp_path / "heads" / "emotion.safetensors")
+    head = saved.probe
     assert head.classes == EMOTIONS
+    assert saved.fitted_on == "theatre, task emotion, protocol paper"
+    assert (saved.reads.model, saved.reads.features) == ("oracle", "video")
     assert head.probabilities(np.eye(7)).argmax(axis=1).tolist() == list(range(7))
 
 

@@ -11,7 +11,8 @@ from mien.data.store import Store
 from mien.eval.benchmarks import BENCHMARKS, load_benchmark
 from mien.eval.benchmarks.release import labelled_clips
 from mien.eval.comparison import compare, load_results
-from mien.eval.probe import LinearProbe, ZeroShot, fit_probe
+from mien.eval.head import load_head
+from mien.eval.probe import ZeroShot, fit_probe
 from mien.eval.protocol import ClassNames, Combined, Protocol, Task, protocol_names
 from mien.eval.report_tables import result_table
 from mien.eval.results import EvalResult
@@ -139,7 +140,7 @@ def test_theatre_is_scored_without_its_training_split(root, tmp_path):
     assert result.task("emotion").metrics["uar"] == 1.0
     assert result.task("categories").num_left_out == {"macro_map": 19, "macro_auc": 19}
     assert result.task("categories").probe["words"]["Doubt/Confusion"] == "doubt or confusion"
-    assert LinearProbe.load(tmp_path / "heads" / "emotion.safetensors").classes == EMOTIONS
+    assert load_head(tmp_path / "heads" / "emotion.safetensors").probe.classes == EMOTIONS
 
 
 def test_record_survives_the_disk_and_makes_tables_without_majority(root, tmp_path):
