@@ -430,7 +430,8 @@ def embed(
     Example: `mien embed MY_VIDEOS --model runs/mine/model --out embeddings.parquet`
     """
     with errors():
-        from mien.inference import Mien, write_moments
+        from mien.inference import Mien
+        from mien.moment_table import write_moments
         from mien.whole_file import require_writable
 
         require_writable(out)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from made_videos import write_subtitles, write_video
@@ -13,7 +12,7 @@ from small_mien import SIZE, small_mien
 from tiny_store import write_store
 
 from mien import Mien
-from mien.inference import mask_coverage, windows, write_moments
+from mien.inference import mask_coverage, windows
 from mien.text import Tokenizer
 from mien.types import ClipBatch, MienError, Skipped
 
@@ -163,29 +162,3 @@ def test_sound_and_subtitles_are_refused_by_the_path_that_was_given(model: Mien,
     path = write_subtitles(tmp_path / name, [(0.0, 1.0, "Hello.")])
     with pytest.raises(MienError, match=rf"{path} .*neither a video nor a picture"):
         model.classify(path, ["joy", "anger"])
-
-
-@pytest.mark.parametrize("window_s", [0.0, -1.0, float("nan")])
-def test_window_without_a_frame_is_refused_before_anything_is_written(
-    model: Mien, window_s: float, tmp_path: Path
-) -> None:
-    (tmp_path / "e.parquet").write_bytes(b"mine")
-    video = write_video(tmp_path / "a.mp4")
-    with pytest.raises(MienError, match="window must last"):
-        write_moments(tmp_path / "e.parquet", model, [video], window_s=window_s)
-    assert (tmp_path / "e.parquet").read_bytes() == b"mine"
-
-
-def test_table_stays_what_it_is_where_no_file_can_be_read(model: Mien, tmp_path: Path) -> None:
-    out, video, broken = tmp_path / "e.parquet", write_video(tmp_path / "a.mp4"), tmp_path / "b.mp4"
-    broken.write_bytes(b"not a video")
-    assert write_moments(out, model, [video, broken]).num_moments == 1
-    written = write_moments(out, model, [broken])
-    assert (written.num_moments, written.num_videos, len(written.failed)) == (0, 0, 1)
-    assert pq.read_table(out).num_rows == 1
-
-
-def test_table_under_the_ending_of_another_format_is_refused(model: Mien, tmp_path: Path) -> None:
-    with pytest.raises(MienError, match=r"e\.csv: .*Parquet.*/e\.parquet"):
-        write_moments(tmp_path / "e.csv", model, [write_video(tmp_path / "a.mp4")])
-    assert not (tmp_path / "e.csv").exists()

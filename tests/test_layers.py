@@ -20,8 +20,9 @@ VOCABULARY = {"errors", "types", "config", "lengths"}
 ORDER = (
     "media", "perception", "language", "captions",
     "models", "data", "prepare", "exchange", "checkpoint", "hub", "methods",
-    "convert", "theatre", "eval", "inspect", "inference", "face_moments", "face_pictures", "train", "evaluate",
-    "report", "doctor", "cli_classify", "cli_data", "cli_finetune", "caption_release", "cli_captions", "cli",
+    "convert", "theatre", "eval", "inspect", "inference", "moment_table", "face_moments", "face_pictures", "train",
+    "evaluate", "report", "doctor", "cli_classify", "cli_data", "cli_finetune", "caption_release", "cli_captions",
+    "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 
