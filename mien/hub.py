@@ -17,6 +17,7 @@ from mien import __version__
 from mien.checkpoint import load_weights, whole_folder
 from mien.config import Config, validate
 from mien.data.clips import ClipSettings
+from mien.data.pictures import Shown
 from mien.file_digest import sha256_of
 from mien.hub_fetch import fetch_folder
 from mien.media.transforms import Preprocess
@@ -38,6 +39,7 @@ class ModelFolder(Config):
     architecture: VideoClipConfig
     preprocess: Preprocess
     clip: ClipSettings = ClipSettings()
+    shown: Shown = "scenes"
     weights_license: str = "unknown"
     trained_on: str = "unknown"
     made_with: str = Field(default_factory=lambda: f"mien {__version__}")

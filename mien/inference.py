@@ -18,8 +18,10 @@ from einops import rearrange, reduce
 from jaxtyping import Float, Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
+from mien.captions.naming import FACE_TEMPLATES
 from mien.data.clips import ClipDataset, collate
 from mien.data.loader import load_in_order
+from mien.data.pictures import PictureReader, Source, is_video, named
 from mien.data.store import Store
 from mien.hub import ModelFolder, load_model, save_model
 from mien.media.boxes import coverage
@@ -39,6 +41,8 @@ Precision = Literal["float32", "int8"]
 
 Mask = Shaped[Tensor, "*n mask_h mask_w"]
 Pixels = Float[Tensor, "*n 3 h w"] | UInt8[Tensor, "*n 3 h w"]
+WHOLE = float("inf")
+"""The window of who takes a video in one."""
 OnMissing = Callable[[Skipped], None]
 """Told what of a file did not decode, though the rest did."""
 
@@ -110,6 +114,40 @@ class Mien:
             api.create_repo(repo_id, private=private, exist_ok=True)
             return str(api.upload_folder(repo_id=repo_id, folder_path=Path(folder) / "model"))
 
+    def embed(
+        self, sources: Source | Sequence[Source], *, cropped: bool = False, normalize: bool = False
+    ) -> Float32[np.ndarray, "n e"]:
+        """Embeddings of pictures and videos, a row each, in their order; `torch.from_numpy` makes a tensor of them.
+
+        sources: one or several, mixed as you like: paths, bytes, arrays, tensors, images of PIL (`mien.media.pictures`
+        says of which shapes), faces that `find_faces` found. They may be of any size. cropped: the subject fills the
+        picture; else a model of faces takes the largest face, and a model of scenes the people, both as found by the
+        detectors that come with mien. A video is one clip, its frames spread evenly over all of it; for moments of it
+        see `classify` and `embed_file`. Memory holds 32 pictures at a time, at the model's size.
+
+        Raises MienError, which names the source, where one cannot be read, or holds no face and should.
+        """
+        listed = named(sources)
+        rows = np.empty((len(listed), self.config.architecture.embed_dim), np.float32)
+        pictures = [row for row, (_, source) in enumerate(listed) if not is_video(source)]
+        rest = iter(pictures)
+        for batch in self._reader.batches([listed[row] for row in pictures], cropped=cropped):
+            rows[list(itertools.islice(rest, len(batch.ids)))] = self.embed_batch(batch).float().cpu().numpy()
+        for row in set(range(len(listed))).difference(pictures):
+            (moment,) = self.embed_file(Path(listed[row][0]), window_s=WHOLE)
+            rows[row] = moment.embedding
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True) if normalize else rows
+
+    def compare(
+        self, sources: Source | Sequence[Source], texts: str | Sequence[str], *, cropped: bool = False
+    ) -> Float32[np.ndarray, "n m"]:
+        """Cosines, in [-1, 1], of pictures and videos with texts: a row a source, a column a text.
+
+        sources, cropped: as in `embed`. What a cosine means differs from model to model: compare them with each other.
+        """
+        text = self.encode_text([texts] if isinstance(texts, str) else texts, normalize=True)
+        return self.embed(sources, cropped=cropped, normalize=True) @ text.float().cpu().numpy().T
+
     @torch.inference_mode()
     def encode_frames(
         self, frames: Pixels, subject_mask: Mask | None = None, *, normalize: bool = False
@@ -176,37 +214,35 @@ class Mien:
 
     def classify(
         self,
-        source: str | Path | Pixels,
+        source: Source | Sequence[Source] | Pixels,
         labels: Sequence[str],
-        templates: Sequence[str] = TEMPLATES,
+        templates: Sequence[str] | None = None,
         *,
         window_s: float = 4.0,
+        cropped: bool = False,
         on_missing: OnMissing = warn_of_missing,
     ) -> list[Moment]:
-        """Which of `labels` fits when: one `Moment` per `window_s` seconds of a video file, or per clip of an array.
+        """Which of `labels` fits: one `Moment` per `window_s` seconds of a video, or per picture, or per clip.
 
-        source: a path (people are found by the embedded detector), or clips `[b, t, 3, h, w]` as in `encode_video`.
-        The scores of a moment sum to one over the labels. `on_missing` is told of the part of a file that is damaged.
+        source: the path of a video, pictures as in `embed` (`cropped` too), or clips `[b, t, 3, h, w]` as in
+        `encode_video`. templates: prompts that labels are put into, by default those of the kind of model (`prompts`).
+        The scores of a moment sum to one over the labels. `on_missing` is told of the part of a video that is damaged.
         """
-        if isinstance(source, str | Path):
+        prompts = self.prompts if templates is None else templates
+        require_prompts(labels, prompts)
+        if isinstance(source, Tensor) and source.ndim == 5:
+            clips = self.encode_video(source).float().cpu().numpy()
+            moments = _whole([f"#{place}" for place in range(len(clips))], clips)
+        elif is_video(source):
             moments = self.embed_file(Path(source), window_s=window_s, on_missing=on_missing)
         else:
-            moments = [
-                Moment(video=f"#{i}", start_s=0.0, end_s=0.0, embedding=embedding, scores={})
-                for i, embedding in enumerate(self.encode_video(source).float().cpu().numpy())
-            ]
+            moments = _whole([name for name, _ in named(source)], self.embed(source, cropped=cropped))
         if not moments:
             return []
         embeddings = torch.from_numpy(np.stack([m.embedding for m in moments]))
-        scores = self.label_scores(embeddings, labels, templates=templates).cpu().tolist()
+        scores = self.label_scores(embeddings, labels, templates=prompts).cpu().tolist()
         return [
-            Moment(
-                video=moment.video,
-                start_s=moment.start_s,
-                end_s=moment.end_s,
-                embedding=moment.embedding,
-                scores=dict(zip(labels, row, strict=True)),
-            )
+            replace(moment, scores=dict(zip(labels, row, strict=True)))
             for moment, row in zip(moments, scores, strict=True)
         ]
 
@@ -218,6 +254,12 @@ class Mien:
         """
         require_media(path)
         require_window(window_s)
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return _whole([str(path)], self.embed(path))
+        if self.config.shown == "faces":
+            raise MienError(
+                f"this model is of faces: mien.classify_faces (mien classify --faces) tells of those in {path}"
+            )
         with tempfile.TemporaryDirectory() as folder:
             alone = Path(folder) / "video" / path.name  # apart from its subtitles, which embedding does not need
             alone.parent.mkdir()
@@ -256,6 +298,20 @@ class Mien:
             store, clips, settings=settings, preprocess=self.config.preprocess, sample_frames=sample_frames
         )
         return load_in_order(dataset, collate=collate_batch, batch_size=32, workers=workers)
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """The prompts that labels are put into, unless others are given: those of faces for a model of faces."""
+        return FACE_TEMPLATES if self.config.shown == "faces" else TEMPLATES
+
+    @functools.cached_property
+    def _reader(self) -> PictureReader:
+        return PictureReader(
+            preprocess=self.config.preprocess,
+            settings=self.config.clip,
+            shown=self.config.shown,
+            finds_people=self.config.architecture.subject != "vanilla",
+        )
 
     def _need_tokenizer(self) -> Tokenizer:
         if self.tokenizer is None:
@@ -350,6 +406,14 @@ def require_window(window_s: float) -> None:
     frame_s = 1 / PREPARING.frames.fps
     if not window_s >= frame_s:
         raise MienError(f"the window must last a frame or more, {frame_s} s; got {window_s}")
+
+
+def _whole(names: Sequence[str], embeddings: Float32[np.ndarray, "n e"]) -> list[Moment]:
+    """Of what has no time: each one moment."""
+    return [
+        Moment(video=name, start_s=0.0, end_s=0.0, embedding=embedding, scores={})
+        for name, embedding in zip(names, embeddings, strict=True)
+    ]
 
 
 def _finish(embedding: Tensor, *, normalize: bool) -> Tensor:
