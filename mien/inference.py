@@ -27,6 +27,7 @@ from mien.hub import ModelFolder, load_model, save_model
 from mien.media.boxes import coverage
 from mien.media.sampling import evenly, segment_midpoints
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mien.models.bfloat16 import Bfloat16Linear, use_bfloat16
 from mien.models.int8 import Int8Linear, use_int8
 from mien.models.video_clip import VideoClip
 from mien.prepare import PrepareSettings, prepare
@@ -37,7 +38,7 @@ from mien.types import Clip, ClipBatch, MienError, Skipped
 TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone is speaking with {}.")
 """Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""
 
-Precision = Literal["float32", "int8"]
+Precision = Literal["float32", "bfloat16", "int8"]
 
 Mask = Shaped[Tensor, "*n mask_h mask_w"]
 Pixels = Float[Tensor, "*n 3 h w"] | UInt8[Tensor, "*n 3 h w"]
@@ -88,7 +89,7 @@ class Mien:
         that comes with the package, `face`.
 
         precision: `int8` computes the transformers' linear layers in 8-bit integers, on the CPU: two to three times as
-        fast, embeddings nearly the same; such a model cannot be saved.
+        fast, embeddings nearly the same; `bfloat16` in that type, for GPUs. Such a model cannot be saved.
         """
         model, config, tokenizer = load_model(name)
         if precision == "int8":
@@ -96,12 +97,14 @@ class Mien:
                 raise MienError(f"precision int8 is for the CPU, not for {device}; leave one of them out")
             device = "cpu"
             use_int8(model)
+        elif precision == "bfloat16":
+            use_bfloat16(model)
         return cls(model, config=config, tokenizer=tokenizer, device=device)
 
     def save_pretrained(self, path: str | Path, *, half: bool = False) -> None:
         """Writes the folder that `from_pretrained` reads; with `half`, weights as 16-bit floats."""
-        if any(isinstance(module, Int8Linear) for module in self.model.modules()):
-            raise MienError("a model in int8 has lost its weights' precision; save it as loaded in float32")
+        if any(isinstance(module, Int8Linear | Bfloat16Linear) for module in self.model.modules()):
+            raise MienError("a model in int8 or bfloat16 has lost its weights' precision; save it as loaded in float32")
         save_model(Path(path), weights=self.model.state_dict(), config=self.config, tokenizer=self.tokenizer, half=half)
 
     def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
