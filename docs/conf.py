@@ -1,0 +1,65 @@
+"""The docs site: `make docs`. Pages are the Markdown beside this file; the reference is made from the code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS.parent), str(DOCS / "_site")]
+
+from cards import write_cards  # noqa: E402
+from command_line import write_command_line  # noqa: E402
+from docstrings import as_markup, short_signature  # noqa: E402
+from modules import write_modules  # noqa: E402
+from sphinx.application import Sphinx  # noqa: E402
+
+from mien import __version__  # noqa: E402
+
+project = "mien"
+version = release = __version__
+copyright = "the authors of mien; Apache-2.0"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build", "_site"]
+suppress_warnings = [
+    "toc.empty_glob",  # a page that is not written yet
+    "myst.strikethrough",
+]
+
+myst_heading_anchors = 4
+myst_enable_extensions = ["attrs_block", "colon_fence"]
+
+html_theme = "furo"
+html_title = "mien"
+html_static_path = ["_site/static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+
+default_role = "code"  # docstrings are written as Markdown is: `this` is code
+autodoc_default_options = {"members": True, "member-order": "bysource", "exclude-members": "model_config"}
+autodoc_class_signature = "separated"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+maximum_signature_line_length = 88
+
+CARD = re.compile(r"\]\((?:\.\./)+mien/assets/(\w+)/README\.md\)")
+
+
+def setup(app: Sphinx) -> None:
+    for write in (write_command_line, write_modules, write_cards):
+        write(DOCS / "reference")
+    app.connect("source-read", _link_to_cards)
+    app.connect("autodoc-process-docstring", as_markup)
+    app.connect("autodoc-process-signature", short_signature)
+
+
+def _link_to_cards(app: Sphinx, page: str, source: list[str]) -> None:
+    """On GitHub a shipped model's card is a file of the package; here it is a page."""
+    up = "../" * page.count("/")
+    source[0] = CARD.sub(rf"]({up}reference/card_\1.md)", source[0])
