@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
+from page_file import write_changed
+from typer.core import TyperGroup
 
 from mien.cli import app
 
@@ -15,17 +17,16 @@ HEAD = "# The command line\n\nWhat `mien VERB --help` says, of every verb.\n"
 
 def write_command_line(folder: Path) -> None:
     """`cli.md`: a section a verb, with its usage, what it does, its arguments and options."""
-    folder.mkdir(exist_ok=True)
     command = typer.main.get_command(app)
     context = command.make_context("mien", [], resilient_parsing=True)
-    (folder / "cli.md").write_text(HEAD + "".join(_sections(command, context)), encoding="utf-8")
+    write_changed(folder / "cli.md", HEAD + "".join(_sections(command, context)))
 
 
 def _sections(group: Any, context: Any) -> Iterator[str]:
     for name in sorted(group.list_commands(context)):
         command = group.get_command(context, name)
         own = command.make_context(name, [], parent=context, resilient_parsing=True)
-        if hasattr(command, "list_commands"):
+        if isinstance(command, TyperGroup):
             yield f"\n## {own.command_path}\n\n{command.help or ''}\n"
             yield from (section.replace("\n## ", "\n### ", 1) for section in _sections(command, own))
         else:

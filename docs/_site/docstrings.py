@@ -5,35 +5,41 @@ from __future__ import annotations
 import re
 from typing import Any
 
-CODE = re.compile(r"(``?[^`]+``?)")
-SPECIAL = re.compile(r"([*|]|(?<=\w)_(?!\w))")
-ITEM = re.compile(r"^(\s*)([*-]|\d+\.) ")
-SHAPED = re.compile(r"(?:jaxtyping\.)?(\w+)\[(?:torch\.|numpy\.)?(Tensor|ndarray), ?(['\"][^'\"]*['\"])\]")
+FENCED = re.compile(r"^```\w*\n(.*?)^```\n?", flags=re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"``?([^`]+)``?")
+SPECIAL = re.compile(r"[*|]|(?<=\w)_(?!\w)")
+LIST = re.compile(r"(?<=\S)\n(?=[*-] |\d+\. )")
+MODULES = re.compile(r"~?\b(?!mien\.)(?:[a-z_]\w*\.)+([A-Z]\w*)")
 
 
 def as_markup(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """What has a meaning in reStructuredText, and none here, is escaped; lists are set off from the text before."""
-    marked: list[str] = []
-    for line in lines:
-        is_item = bool(ITEM.match(line))
-        if is_item and marked and marked[-1].strip() and not ITEM.match(marked[-1]) and not marked[-1].startswith(" "):
-            marked.append("")
-        item = ITEM.match(line)
-        head, rest = (item.group(0), line[item.end() :]) if item else ("", line)
-        marked.append(head + "".join(_escaped(part) for part in CODE.split(rest)))
-    lines[:] = marked
+    """Code in backticks and fences becomes reStructuredText's; what has a meaning there, and none here, is escaped."""
+    text, parts = "\n".join(lines) + "\n", []
+    for number, part in enumerate(FENCED.split(text)):  # prose and what stands between fences, by turns
+        parts.append(_prose(part) if number % 2 == 0 else _block(part))
+    lines[:] = "".join(parts).splitlines()
 
 
-def _escaped(part: str) -> str:
-    return part if part.startswith("`") else SPECIAL.sub(r"\\\1", part)
+def _prose(text: str) -> str:
+    parts = CODE.split(text)  # prose and code, by turns
+    escaped = [SPECIAL.sub(r"\\\g<0>", part) for part in parts[::2]]
+    code = [f"``{part.strip()}``" for part in parts[1::2]]
+    marked = "".join(prose + (code[i] if i < len(code) else "") for i, prose in enumerate(escaped))
+    marked = re.sub(r"(?m)^(\s*)\\\*(?= )", r"\1*", marked)  # a list's bullet is one
+    return LIST.sub("\n\n", marked)
+
+
+def _block(code: str) -> str:
+    indented = "".join(f"    {line}\n" for line in code.splitlines())
+    return f"\n::\n\n{indented}\n"
 
 
 def short_signature(
     app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
 ) -> tuple[str | None, str | None]:
-    """Without the modules that types come from."""
+    """Without the modules that other packages' types come from: `Float[Tensor, "b e"]`."""
     return _short(signature), _short(returned)
 
 
 def _short(text: str | None) -> str | None:
-    return None if text is None else re.sub(r"\b(?:[a-z_]\w*\.)+([A-Z]\w*)", r"\1", text)
+    return None if text is None else MODULES.sub(r"\1", text)
