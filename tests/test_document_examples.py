@@ -9,6 +9,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from small_mien import small_mien
 
@@ -39,7 +41,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(folder / name), rgb[..., ::-1])
     write_still(folder / "video.mp4", rgb)
     small_mien().save_pretrained(folder / "models" / "emotionclip")
+    write_timeline(folder / "mien-video" / "timeline.parquet")
     return folder
+
+
+def write_timeline(path: Path) -> None:
+    """A table as `mien analyze` writes it, of one person."""
+    words = {word: [0.2, 0.2] for word in ("sadness", "anger", "surprise", "neutral")}
+    path.parent.mkdir()
+    pq.write_table(
+        pa.table({"time_s": [0.0, 0.25], "track": [0, 0], "happiness": [0.2, 0.2], **words, "top": ["happiness"] * 2}),
+        path,
+    )
 
 
 def write_still(path: Path, rgb: np.ndarray) -> None:
