@@ -9,10 +9,10 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS / "_site")]
 
-from cards import write_cards  # noqa: E402
 from command_line import write_command_line  # noqa: E402
 from docstrings import as_markup, short_signature  # noqa: E402
 from modules import write_modules  # noqa: E402
+from other_pages import with_links_to_them, write_other_pages  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 
 from mien import __version__  # noqa: E402
@@ -48,22 +48,18 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 maximum_signature_line_length = 88
 
-CARD = re.compile(r"\]\((?:\.\./)+mien/assets/(\w+)/README\.md\)")
-
 
 def setup(app: Sphinx) -> None:
-    for write in (write_command_line, write_modules, write_cards):
+    for write in (write_command_line, write_modules, write_other_pages):
         write(DOCS / "reference")
-    app.connect("source-read", _link_to_cards)
+    app.connect("source-read", _link_to_other_pages)
     app.connect("source-read", _without_pages_to_come)
     app.connect("autodoc-process-docstring", as_markup)
     app.connect("autodoc-process-signature", short_signature)
 
 
-def _link_to_cards(app: Sphinx, page: str, source: list[str]) -> None:
-    """On GitHub a shipped model's card is a file of the package; here it is a page."""
-    up = "../" * page.count("/")
-    source[0] = CARD.sub(rf"]({up}reference/card_\1.md)", source[0])
+def _link_to_other_pages(app: Sphinx, page: str, source: list[str]) -> None:
+    source[0] = with_links_to_them(source[0], page=page)
 
 
 def _without_pages_to_come(app: Sphinx, page: str, source: list[str]) -> None:
