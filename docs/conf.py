@@ -41,7 +41,6 @@ default_role = "code"  # docstrings are written as Markdown is: `this` is code
 autodoc_default_options = {"members": True, "member-order": "bysource", "exclude-members": "model_config"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autodoc_type_aliases = {
     name: name for name in ("Source", "Picture", "Pixels", "Mask", "OnMissing", "Positions", "Attend")
 }
 add_module_names = False

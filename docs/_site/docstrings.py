@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sphinx.util.typing import stringify_annotation
+
+from mien.data.pictures import Source
+from mien.inference import Mask, Pixels
+from mien.media.pictures import Picture
+
 FENCED = re.compile(r"^```\w*\n(.*?)^```\n?", flags=re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"``?([^`]+)``?")
 SPECIAL = re.compile(r"[*|]|(?<=\w)_(?!\w)")
 LIST = re.compile(r"(?<=\S)\n(?=[*-] |\d+\. )")
-MODULES = re.compile(r"~?\b(?!mien\.)(?:[a-z_]\w*\.)+([A-Z]\w*)")
+MODULES = re.compile(r"~?(?<![\w.])(?!mien\.)(?:[a-z_]\w*\.)+([A-Z]\w*)")
+ALIASES = {
+    stringify_annotation(alias, mode="smart"): name
+    for name, alias in {"Source": Source, "Picture": Picture, "Pixels": Pixels, "Mask": Mask}.items()
+}
+"""What signatures spell out, longest first, by the name that the code has for it."""
 
 
 def as_markup(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
@@ -37,9 +48,13 @@ def _block(code: str) -> str:
 def short_signature(
     app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
 ) -> tuple[str | None, str | None]:
-    """Without the modules that other packages' types come from: `Float[Tensor, "b e"]`."""
+    """Without the modules that other packages' types come from, and with the names of ours: `Float[Tensor, "b e"]`."""
     return _short(signature), _short(returned)
 
 
 def _short(text: str | None) -> str | None:
-    return None if text is None else MODULES.sub(r"\1", text)
+    if text is None:
+        return None
+    for spelt_out, name in ALIASES.items():
+        text = text.replace(spelt_out, name)
+    return MODULES.sub(r"\1", text)
