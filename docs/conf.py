@@ -41,8 +41,6 @@ default_role = "code"  # docstrings are written as Markdown is: `this` is code
 autodoc_default_options = {"members": True, "member-order": "bysource", "exclude-members": "model_config"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-    name: name for name in ("Source", "Picture", "Pixels", "Mask", "OnMissing", "Positions", "Attend")
-}
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 maximum_signature_line_length = 88
