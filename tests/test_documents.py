@@ -26,7 +26,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted(path for path in DOCS.rglob("*.md") if not MADE & set(path.relative_to(DOCS).parts)),
 ]
-COMING = {"analyze", "search", "serve", "export"}
+COMING = {"analyze", "serve", "to-onnx"}
 """Verbs that pages may name before they are there."""
 
 
