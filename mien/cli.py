@@ -421,6 +421,9 @@ def embed(
     model: Annotated[str, typer.Option(help="Model folder, or hf:ID of one on the hub.")],
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
+    cropped: Annotated[
+        bool, typer.Option("--cropped", help="Pictures are filled by their subject (cut-out faces): look for nothing.")
+    ] = False,
     precision: PrecisionOption = "float32",
 ) -> None:
     """Embed videos: a table with video, start_s, end_s and embedding, a row every few seconds of video.
@@ -443,6 +446,7 @@ def embed(
                 loaded,
                 paths,
                 window_s=window,
+                cropped=cropped,
                 on_file=lambda name, done, total: bars.update(
                     task, completed=done, total=total, note=escape(name), visible=True
                 ),

@@ -249,8 +249,10 @@ class Mien:
             for moment, row in zip(moments, scores, strict=True)
         ]
 
-    def embed_file(self, path: Path, *, window_s: float = 4.0, on_missing: OnMissing = warn_of_missing) -> list[Moment]:
-        """Embeddings of a video file or a picture, a moment per `window_s` seconds.
+    def embed_file(
+        self, path: Path, *, window_s: float = 4.0, cropped: bool = False, on_missing: OnMissing = warn_of_missing
+    ) -> list[Moment]:
+        """Embeddings of a video file or a picture (`cropped` as in `embed`), a moment per `window_s` seconds.
 
         The file goes through `prepare` into a temporary store, so that it is read just as training data are. Of a file
         that is cut off, what decodes is embedded, and `on_missing` told. Raises MienError if it cannot be read.
@@ -258,7 +260,7 @@ class Mien:
         require_media(path)
         require_window(window_s)
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            return _whole([str(path)], self.embed(path))
+            return _whole([str(path)], self.embed(path, cropped=cropped))
         if self.config.shown == "faces":
             raise MienError(
                 f"this model is of faces: mien.classify_faces (mien classify --faces) tells of those in {path}"

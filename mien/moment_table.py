@@ -33,10 +33,12 @@ def write_moments(
     paths: Sequence[Path],
     *,
     window_s: float = 4.0,
+    cropped: bool = False,
     on_file: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> Written:
     """Embeds files, and all videos and pictures in folders, into the Parquet table `out`, a row a moment.
 
+    cropped: pictures are filled by their subject, as in `Mien.embed`.
     Columns: video (its path), start_s, end_s, embedding (float32). The schema's metadata names the model. A file that
     cannot be read is listed in what comes back, and the rest is embedded; where none can, `out` stays what it was.
     """
@@ -54,7 +56,7 @@ def write_moments(
     for done, file in enumerate(files):
         on_file(file.name, done, len(files))
         try:
-            own = model.embed_file(file, window_s=window_s, on_missing=cut_off.append)
+            own = model.embed_file(file, window_s=window_s, cropped=cropped, on_missing=cut_off.append)
             moments += [(file, moment) for moment in own]
         except MienError as error:
             failed.append(Skipped(what=str(file), reason=str(error)))

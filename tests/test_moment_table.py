@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from made_videos import write_video
@@ -43,3 +45,11 @@ def test_table_under_the_ending_of_another_format_is_refused(model: Mien, tmp_pa
     with pytest.raises(MienError, match=r"e\.csv: .*Parquet.*/e\.parquet"):
         write_moments(tmp_path / "e.csv", model, [write_video(tmp_path / "a.mp4")])
     assert not (tmp_path / "e.csv").exists()
+
+
+def test_cut_out_faces_are_looked_for_unless_they_are_said_to_be(tmp_path: Path) -> None:
+    face, blank = Mien.from_pretrained("face", device="cpu"), tmp_path / "a.png"
+    cv2.imwrite(str(blank), np.full((48, 48, 3), 128, np.uint8))
+    (failed,) = write_moments(tmp_path / "e.parquet", face, [blank]).failed
+    assert "no face is found" in failed.reason
+    assert write_moments(tmp_path / "e.parquet", face, [blank], cropped=True).num_moments == 1

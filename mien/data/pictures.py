@@ -101,7 +101,9 @@ class PictureReader:
     def _largest_face(self, rgb: UInt8[np.ndarray, "h w 3"], *, name: str) -> UInt8[np.ndarray, "s s 3"]:
         faces = find_faces(rgb, detector=self._face_detector)
         if not faces:
-            raise MienError(f"no face is found in {name}; if it is the picture of a face, cut out, say cropped=True")
+            raise MienError(
+                f"no face is found in {name}; if it is itself a face, cut out, say cropped=True (--cropped)"
+            )
         return max(faces, key=lambda face: face.area).picture
 
     def _people(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Float32[Tensor, "n 4"]:
