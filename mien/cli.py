@@ -433,6 +433,9 @@ def embed(
     model: Annotated[str, typer.Option(help="Model folder, or hf:ID of one on the hub.")],
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
     window: Annotated[float, typer.Option(help="Seconds a moment.")] = 4.0,
+    cropped: Annotated[
+        bool, typer.Option("--cropped", help="Pictures are filled by their subject (cut-out faces): look for nothing.")
+    ] = False,
     precision: PrecisionOption = "float32",
     backend: BackendOption = None,
 ) -> None:
@@ -443,7 +446,8 @@ def embed(
     Example: `mien embed MY_VIDEOS --model runs/mine/model --out embeddings.parquet`
     """
     with errors():
-        from mien.inference import Mien, write_moments
+        from mien.inference import Mien
+        from mien.moment_table import write_moments
         from mien.whole_file import require_writable
 
         require_writable(out)
@@ -455,6 +459,7 @@ def embed(
                 loaded,
                 paths,
                 window_s=window,
+                cropped=cropped,
                 on_file=lambda name, done, total: bars.update(
                     task, completed=done, total=total, note=escape(name), visible=True
                 ),

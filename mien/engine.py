@@ -13,7 +13,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from mien.hub import load_model, load_tokenizer, read_card, read_config, resolve
-from mien.model_folder import ModelFolder, Precision
+from mien.model_folder import ModelFolder
+from mien.models.bfloat16 import use_bfloat16
 from mien.models.int8 import use_int8
 from mien.onnx_clip import OnnxClip
 from mien.onnx_export import export_onnx
@@ -21,6 +22,7 @@ from mien.text import Tokenizer
 from mien.types import MienError
 
 Backend = Literal["torch", "onnx"]
+Precision = Literal["float32", "bfloat16", "int8"]
 
 
 @runtime_checkable
@@ -73,6 +75,8 @@ def open_engine(
         return _open_torch(name, folder, precision=precision, device=device)
     if device not in (None, "cpu"):
         raise MienError(f"backend onnx is for the CPU, not for {device}; leave one of them out")
+    if precision == "bfloat16":
+        raise MienError("backend onnx computes in float32 or int8; bfloat16 is torch's, for GPUs")
     count = torch.get_num_threads() if threads is None else threads
     if graphs is not None:
         if precision == "int8" and graphs.precision != "int8":
@@ -92,6 +96,8 @@ def _open_torch(name: str | Path, folder: Path, *, precision: Precision, device:
             raise MienError(f"precision int8 is for the CPU, not for {device}; leave one of them out")
         device = "cpu"
         use_int8(model)
+    elif precision == "bfloat16":
+        use_bfloat16(model)
     return Opened(engine=model, config=config, tokenizer=tokenizer, card=read_card(folder), device=device)
 
 

@@ -55,7 +55,7 @@ class FaceMoment:
 
 def classify_faces(
     model: Mien,
-    path: Path,
+    path: str | Path,
     labels: Sequence[str],
     *,
     templates: Sequence[str] = FACE_TEMPLATES,
@@ -67,6 +67,7 @@ def classify_faces(
     model: one for faces, which is fed the square around each face (`mien.perception.face_crop`). faces_per_s: how many
     of a person's faces are looked at in a second. Raises MienError where the file cannot be read.
     """
+    path = Path(path)
     require_media(path)
     require_window(window_s)
     require_prompts(labels, templates)

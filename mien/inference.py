@@ -12,38 +12,38 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 from jaxtyping import Float, Float32, Int64, Shaped, UInt8
 from torch import Tensor
 
+from mien.captions.naming import FACE_TEMPLATES
 from mien.data.clips import ClipDataset, collate
 from mien.data.loader import load_in_order
+from mien.data.pictures import PictureReader, Source, is_video, named
 from mien.data.store import Store
-from mien.engine import Backend, Engine, open_engine
+from mien.engine import Backend, Engine, Precision, open_engine
 from mien.hub import ModelFolder, push_model, save_model
 from mien.media.boxes import coverage
 from mien.media.sampling import evenly, segment_midpoints
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from mien.model_folder import Precision
+from mien.models.bfloat16 import Bfloat16Linear
 from mien.models.int8 import Int8Linear
 from mien.models.video_clip import VideoClip
 from mien.prepare import PrepareSettings, prepared_alone
 from mien.prepare.frames import missing_part
 from mien.text import Tokenizer
 from mien.types import Clip, ClipBatch, MienError, Skipped
-from mien.whole_file import whole_file
 
 TEMPLATES = ("{}.", "a person who feels {}.", "a person showing {}.", "someone is speaking with {}.")
 """Prompts a label is put into; the scores of all are averaged. A result depends on them: state them."""
 
-TABLE_SUFFIX = ".parquet"
 
 Mask = Shaped[Tensor, "*n mask_h mask_w"]
 Pixels = Float[Tensor, "*n 3 h w"] | UInt8[Tensor, "*n 3 h w"]
+WHOLE = float("inf")
+"""The window of who takes a video in one."""
 OnMissing = Callable[[Skipped], None]
 """Told what of a file did not decode, though the rest did."""
 
@@ -108,9 +108,10 @@ class Mien:
         (`hf:OWNER/NAME`), or the one that comes with the package, `face`.
 
         precision: `int8` computes the transformers' linear layers in 8-bit integers, on the CPU: two to three times as
-        fast, embeddings nearly the same; such a model cannot be saved. backend: `onnx` computes by onnxruntime on the
-        CPU, with `threads` threads, as many as torch has by default. A folder of ONNX graphs is run so by itself, in
-        the precision it was written in; of another model, graphs are made first, which takes seconds to a minute.
+        fast, embeddings nearly the same; `bfloat16` in that type, for GPUs. Such a model cannot be saved. backend:
+        `onnx` computes by onnxruntime on the CPU, with `threads` threads, as many as torch has by default. A folder of
+        ONNX graphs is run so by itself, in the precision it was written in; of another model, graphs are made first,
+        which takes seconds to a minute.
         """
         found = open_engine(name, backend=backend, precision=precision, device=device, threads=threads)
         return cls(found.engine, config=found.config, tokenizer=found.tokenizer, device=found.device, card=found.card)
@@ -128,8 +129,8 @@ class Mien:
         The card is that of the folder the model was loaded from, if it had one.
         """
         network = self.network
-        if any(isinstance(module, Int8Linear) for module in network.modules()):
-            raise MienError("a model in int8 has lost its weights' precision; save it as loaded in float32")
+        if any(isinstance(module, Int8Linear | Bfloat16Linear) for module in network.modules()):
+            raise MienError("a model in int8 or bfloat16 has lost its weights' precision; save it as loaded in float32")
         save_model(
             Path(path),
             weights=network.state_dict(),
@@ -147,6 +148,40 @@ class Mien:
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(Path(folder) / "model")
             return push_model(Path(folder) / "model", repo_id, private=private)
+
+    def embed(
+        self, sources: Source | Sequence[Source], *, cropped: bool = False, normalize: bool = False
+    ) -> Float32[np.ndarray, "n e"]:
+        """Embeddings of pictures and videos, a row each, in their order; `torch.from_numpy` makes a tensor of them.
+
+        sources: one or several, mixed as you like: paths, bytes, arrays, tensors, images of PIL (`mien.media.pictures`
+        says of which shapes), faces that `find_faces` found. They may be of any size. cropped: the subject fills the
+        picture; else a model of faces takes the largest face, and a model of scenes the people, both as found by the
+        detectors that come with mien. A video is one clip, its frames spread evenly over all of it; for moments of it
+        see `classify` and `embed_file`. Memory holds 32 pictures at a time, at the model's size.
+
+        Raises MienError, which names the source, where one cannot be read, or holds no face and should.
+        """
+        listed = named(sources)
+        rows = np.empty((len(listed), self.config.architecture.embed_dim), np.float32)
+        pictures = [row for row, (_, source) in enumerate(listed) if not is_video(source)]
+        rest = iter(pictures)
+        for batch in self._reader.batches([listed[row] for row in pictures], cropped=cropped):
+            rows[list(itertools.islice(rest, len(batch.ids)))] = self.embed_batch(batch).float().cpu().numpy()
+        for row in set(range(len(listed))).difference(pictures):
+            (moment,) = self.embed_file(Path(listed[row][0]), window_s=WHOLE)
+            rows[row] = moment.embedding
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True) if normalize else rows
+
+    def compare(
+        self, sources: Source | Sequence[Source], texts: str | Sequence[str], *, cropped: bool = False
+    ) -> Float32[np.ndarray, "n m"]:
+        """Cosines, in [-1, 1], of pictures and videos with texts: a row a source, a column a text.
+
+        sources, cropped: as in `embed`. What a cosine means differs from model to model: compare them with each other.
+        """
+        text = self.encode_text([texts] if isinstance(texts, str) else texts, normalize=True)
+        return self.embed(sources, cropped=cropped, normalize=True) @ text.float().cpu().numpy().T
 
     @torch.inference_mode()
     def encode_frames(
@@ -234,51 +269,56 @@ class Mien:
 
     def classify(
         self,
-        source: str | Path | Pixels,
+        source: Source | Sequence[Source] | Pixels,
         labels: Sequence[str],
-        templates: Sequence[str] = TEMPLATES,
+        templates: Sequence[str] | None = None,
         *,
         window_s: float = 4.0,
+        cropped: bool = False,
         on_missing: OnMissing = warn_of_missing,
     ) -> list[Moment]:
-        """Which of `labels` fits when: one `Moment` per `window_s` seconds of a video file, or per clip of an array.
+        """Which of `labels` fits: one `Moment` per `window_s` seconds of a video, or per picture, or per clip.
 
-        source: a path (people are found by the embedded detector), or clips `[b, t, 3, h, w]` as in `encode_video`.
-        The scores of a moment sum to one over the labels. `on_missing` is told of the part of a file that is damaged.
+        source: the path of a video, pictures as in `embed` (`cropped` too), or clips `[b, t, 3, h, w]` as in
+        `encode_video`. templates: prompts that labels are put into, by default those of the kind of model (`prompts`).
+        The scores of a moment sum to one over the labels. `on_missing` is told of the part of a video that is damaged.
         Raises MienError, before anything is read, of a model that reads no texts.
         """
-        require_prompts(labels, templates)
+        prompts = self.prompts if templates is None else templates
+        require_prompts(labels, prompts)
         _ = self.config.architecture.reads  # raises for a model that reads no texts
-        if isinstance(source, str | Path):
+        if isinstance(source, Tensor) and source.ndim == 5:
+            clips = self.encode_video(source).float().cpu().numpy()
+            moments = _whole([f"#{place}" for place in range(len(clips))], clips)
+        elif is_video(source):
             moments = self.embed_file(Path(source), window_s=window_s, on_missing=on_missing)
         else:
-            moments = [
-                Moment(video=f"#{i}", start_s=0.0, end_s=0.0, embedding=embedding, scores={})
-                for i, embedding in enumerate(self.encode_video(source).float().cpu().numpy())
-            ]
+            moments = _whole([name for name, _ in named(source)], self.embed(source, cropped=cropped))
         if not moments:
             return []
         embeddings = torch.from_numpy(np.stack([m.embedding for m in moments]))
-        scores = self.label_scores(embeddings, labels, templates=templates).cpu().tolist()
+        scores = self.label_scores(embeddings, labels, templates=prompts).cpu().tolist()
         return [
-            Moment(
-                video=moment.video,
-                start_s=moment.start_s,
-                end_s=moment.end_s,
-                embedding=moment.embedding,
-                scores=dict(zip(labels, row, strict=True)),
-            )
+            replace(moment, scores=dict(zip(labels, row, strict=True)))
             for moment, row in zip(moments, scores, strict=True)
         ]
 
-    def embed_file(self, path: Path, *, window_s: float = 4.0, on_missing: OnMissing = warn_of_missing) -> list[Moment]:
-        """Embeddings of a video file or a picture, a moment per `window_s` seconds.
+    def embed_file(
+        self, path: Path, *, window_s: float = 4.0, cropped: bool = False, on_missing: OnMissing = warn_of_missing
+    ) -> list[Moment]:
+        """Embeddings of a video file or a picture (`cropped` as in `embed`), a moment per `window_s` seconds.
 
         The file goes through `prepare` into a temporary store, so that it is read just as training data are. Of a file
         that is cut off, what decodes is embedded, and `on_missing` told. Raises MienError if it cannot be read.
         """
         require_media(path)
         require_window(window_s)
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return _whole([str(path)], self.embed(path, cropped=cropped))
+        if self.config.shown == "faces":
+            raise MienError(
+                f"this model is of faces: mien.classify_faces (mien classify --faces) tells of those in {path}"
+            )
         with prepared_alone(path, settings=PREPARING) as store:
             if missing := missing_part(store.frames(path.stem), video=str(path)):
                 on_missing(missing)
@@ -310,6 +350,20 @@ class Mien:
             store, clips, settings=settings, preprocess=self.config.preprocess, sample_frames=sample_frames
         )
         return load_in_order(dataset, collate=collate_batch, batch_size=32, workers=workers)
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """The prompts that labels are put into, unless others are given: those of faces for a model of faces."""
+        return FACE_TEMPLATES if self.config.shown == "faces" else TEMPLATES
+
+    @functools.cached_property
+    def _reader(self) -> PictureReader:
+        return PictureReader(
+            preprocess=self.config.preprocess,
+            settings=self.config.clip,
+            shown=self.config.shown,
+            finds_people=self.config.architecture.subject != "vanilla",
+        )
 
     def _need_tokenizer(self) -> Tokenizer:
         if self.tokenizer is None:
@@ -343,72 +397,6 @@ class Mien:
         return mask_coverage(mask.to(self.device, pixels.dtype), patch=patch)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
-    """What `write_moments` did. `failed` are the files that cannot be read, `cut_off` those of which a part cannot."""
-
-    num_moments: int
-    num_videos: int
-    failed: tuple[Skipped, ...]
-    cut_off: tuple[Skipped, ...]
-
-
-def write_moments(
-    out: Path,
-    model: Mien,
-    paths: Sequence[Path],
-    *,
-    window_s: float = 4.0,
-    on_file: Callable[[str, int, int], None] = lambda name, done, total: None,
-) -> Written:
-    """Embeds files, and all videos and pictures in folders, into the Parquet table `out`, a row a moment.
-
-    Columns: video (its path), start_s, end_s, embedding (float32). The schema's metadata names the model. A file that
-    cannot be read is listed in what comes back, and the rest is embedded; where none can, `out` stays what it was.
-    """
-    require_window(window_s)
-    if out.suffix != TABLE_SUFFIX:
-        raise MienError(f"{out}: the table is a Parquet file; name it {out.with_suffix(TABLE_SUFFIX)}")
-    files = [file for path in paths for file in ([path] if not path.is_dir() else media_files(path))]
-    if not files:
-        raise MienError(f"no video or picture in {', '.join(map(str, paths))}")
-    if out.is_dir() or not out.parent.is_dir():
-        raise MienError(f"cannot write the table to {out}: name a file in a folder that exists")
-    moments: list[tuple[Path, Moment]] = []
-    failed: list[Skipped] = []
-    cut_off: list[Skipped] = []
-    for done, file in enumerate(files):
-        on_file(file.name, done, len(files))
-        try:
-            own = model.embed_file(file, window_s=window_s, on_missing=cut_off.append)
-            moments += [(file, moment) for moment in own]
-        except MienError as error:
-            failed.append(Skipped(what=str(file), reason=str(error)))
-    on_file("", len(files), len(files))
-    if moments:
-        _write_table(out, model, moments)
-    return Written(
-        num_moments=len(moments),
-        num_videos=len(files) - len(failed),
-        failed=tuple(failed),
-        cut_off=tuple(cut_off),
-    )
-
-
-def _write_table(out: Path, model: Mien, moments: Sequence[tuple[Path, Moment]]) -> None:
-    width = model.config.architecture.embed_dim
-    table = pa.table(
-        {
-            "video": pa.array([str(file) for file, _ in moments], pa.string()),
-            "start_s": pa.array([m.start_s for _, m in moments], pa.float64()),
-            "end_s": pa.array([m.end_s for _, m in moments], pa.float64()),
-            "embedding": pa.array([m.embedding for _, m in moments], pa.list_(pa.float32(), width)),
-        }
-    ).replace_schema_metadata({"mien": model.config.model_dump_json()})
-    with whole_file(out) as part:
-        pq.write_table(table, part)
-
-
 def require_media(path: Path) -> None:
     """Raise MienError unless `path` is a file that is, by its name, a video or a picture."""
     if not path.is_file():
@@ -416,12 +404,6 @@ def require_media(path: Path) -> None:
     if path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise MienError(f"{path} is, by its name, neither a video nor a picture: known are {known}")
-
-
-def media_files(folder: Path) -> list[Path]:
-    """The videos and pictures below a folder, in order; hidden files apart."""
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES and p.is_file())
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 
 
 def embed_clips(
@@ -476,6 +458,14 @@ def require_window(window_s: float) -> None:
     frame_s = 1 / PREPARING.frames.fps
     if not window_s >= frame_s:
         raise MienError(f"the window must last a frame or more, {frame_s} s; got {window_s}")
+
+
+def _whole(names: Sequence[str], embeddings: Float32[np.ndarray, "n e"]) -> list[Moment]:
+    """Of what has no time: each one moment."""
+    return [
+        Moment(video=name, start_s=0.0, end_s=0.0, embedding=embedding, scores={})
+        for name, embedding in zip(names, embeddings, strict=True)
+    ]
 
 
 def _finish(embedding: Tensor, *, normalize: bool) -> Tensor:

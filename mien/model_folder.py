@@ -9,6 +9,7 @@ from pydantic import Field
 from mien import __version__
 from mien.config import Config
 from mien.data.clips import ClipSettings
+from mien.data.pictures import Shown
 from mien.media.transforms import Preprocess
 from mien.models.video_clip import VideoClipConfig
 
@@ -19,14 +20,14 @@ PRETRAINING = "pretraining.safetensors"
 FILES = (CONFIG, WEIGHTS, PRETRAINING, TOKENIZER, CARD, FRAMES, TEMPORAL, TEXT)
 """All that a model folder may hold: the weights, or the graphs."""
 
-Precision = Literal["float32", "int8"]
+GraphPrecision = Literal["float32", "int8"]
 MethodName = Literal["emotionclip", "emocapclip", "uniemox"]
 
 
 class Graphs(Config):
     """What is to be known of a folder's ONNX graphs beside them."""
 
-    precision: Precision
+    precision: GraphPrecision
     logit_scale: float
     """ln of the factor that cosines are multiplied by."""
     weights_hash: str
@@ -40,6 +41,7 @@ class ModelFolder(Config):
     architecture: VideoClipConfig
     preprocess: Preprocess
     clip: ClipSettings = ClipSettings()
+    shown: Shown = "scenes"
     method: MethodName | None = None
     """What it was pre-trained by, where that is known."""
     graphs: Graphs | None = None

@@ -24,7 +24,18 @@ from torch import Tensor, nn
 from mien.checkpoint import whole_folder
 from mien.hub import load_model, read_card, require_replaceable, resolve, weights_hash
 from mien.model_card import model_card
-from mien.model_folder import CARD, CONFIG, FRAMES, TEMPORAL, TEXT, TOKENIZER, WEIGHTS, Graphs, ModelFolder, Precision
+from mien.model_folder import (
+    CARD,
+    CONFIG,
+    FRAMES,
+    TEMPORAL,
+    TEXT,
+    TOKENIZER,
+    WEIGHTS,
+    GraphPrecision,
+    Graphs,
+    ModelFolder,
+)
 from mien.models.conv_stem import StandardizedConv2d
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.onnx_card import about_graphs, looks_at_subject
@@ -41,7 +52,7 @@ OnGraph = Callable[[str], None]
 
 
 def export_onnx(
-    name: str | Path, out: Path, *, precision: Precision = "float32", on_graph: OnGraph = lambda graph: None
+    name: str | Path, out: Path, *, precision: GraphPrecision = "float32", on_graph: OnGraph = lambda graph: None
 ) -> ModelFolder:
     """Writes the model as graphs to the folder `out`, with its config, tokenizer and card; whole or not at all.
 
@@ -69,7 +80,7 @@ def export_onnx(
 
 
 def write_graphs(
-    model: VideoClip, folder: Path, *, precision: Precision = "float32", on_graph: OnGraph = lambda graph: None
+    model: VideoClip, folder: Path, *, precision: GraphPrecision = "float32", on_graph: OnGraph = lambda graph: None
 ) -> None:
     """Writes `frames.onnx`, `temporal.onnx` and, of a model that reads texts, `text.onnx` into the folder."""
     _require_libraries()

@@ -235,17 +235,16 @@ def test_prepare_says_what_videos_lack_and_what_goes_with_none(videos: Path, tmp
 
 
 def test_broken_file_is_listed_the_rest_is_embedded_and_the_status_is_one(videos: Path, tmp_path: Path) -> None:
-    run("prepare", videos, "--out", tmp_path / "store", "--workers", 1)
-    run("train", "configs/small.yaml", "--out", tmp_path / "run", f"data.store={tmp_path / 'store'}", *TINY)
+    save_tiny_model(tmp_path / "model")
     (tmp_path / "broken.mp4").write_bytes(b"not a video")
     text = run(
-        "embed", tmp_path / "broken.mp4", videos / "silent.mp4", "--model", tmp_path / "run/model",
+        "embed", tmp_path / "broken.mp4", videos / "silent.mp4", "--model", tmp_path / "model",
         "--out", tmp_path / "e.parquet", status=1,
     )  # fmt: skip
     assert "broken.mp4" in text
     assert "1 moment of 1 file in" in text
     assert pq.read_table(tmp_path / "e.parquet").num_rows == 1
-    words = ("embed", tmp_path / "broken.mp4", "--model", tmp_path / "run/model", "--out", tmp_path / "e.parquet")
+    words = ("embed", tmp_path / "broken.mp4", "--model", tmp_path / "model", "--out", tmp_path / "e.parquet")
     assert "nothing could be embedded" in run(*words, status=1)
     assert "window must last" in run(*words, "--window", 0, status=1)
     assert pq.read_table(tmp_path / "e.parquet").num_rows == 1

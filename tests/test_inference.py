@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from made_videos import write_subtitles, write_video
@@ -13,7 +13,7 @@ from small_mien import SIZE, small_mien
 from tiny_store import write_store
 
 from mien import Mien
-from mien.inference import mask_coverage, windows, write_moments
+from mien.inference import mask_coverage, windows
 from mien.text import Tokenizer
 from mien.types import ClipBatch, MienError, Skipped
 
@@ -108,6 +108,43 @@ def test_what_does_not_fit_is_named(model: Mien, call, message: str) -> None:
         call(model)
 
 
+def test_embed_gives_a_row_a_source_whatever_kind_it_is_of(model: Mien, tmp_path: Path) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    path, video = tmp_path / "a.png", write_video(tmp_path / "a.mp4", num_frames=24)
+    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    rows = model.embed([rgb, video, path, path.read_bytes()])
+    assert (rows.shape, rows.dtype) == ((4, 16), np.float32)
+    assert np.allclose(rows[[2, 3]], rows[0], atol=1e-6)
+    assert np.allclose(rows[1], model.embed_file(video, window_s=100)[0].embedding, atol=1e-6)
+    assert np.linalg.norm(model.embed(path, normalize=True), axis=1) == pytest.approx(1)
+    assert model.embed([]).shape == (0, 16)
+
+
+def test_picture_in_memory_is_embedded_as_the_model_embeds_a_clip_of_it(model: Mien) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    clip = torch.from_numpy(rgb).permute(2, 0, 1).expand(1, 8, 3, SIZE, SIZE)
+    assert np.allclose(model.embed(rgb, cropped=True), model.encode_video(clip).numpy(), atol=1e-6)
+
+
+def test_pictures_are_classified_one_by_one_and_compared_with_texts(model: Mien) -> None:
+    pictures = [np.full((40, 40, 3), grey, np.uint8) for grey in (0, 255)]
+    moments = model.classify(pictures, ["joy", "relief"], cropped=True)
+    assert [moment.video for moment in moments] == ["#0", "#1"]
+    assert [sum(moment.scores.values()) for moment in moments] == pytest.approx([1, 1])
+    cosines = model.compare(pictures, ["joy", "go away", "well"], cropped=True)
+    assert cosines.shape == (2, 3)
+    text = model.encode_text(["go away"], normalize=True).numpy()
+    expected = model.embed(pictures, cropped=True, normalize=True) @ text.T
+    assert np.allclose(cosines[:, [1]], expected, atol=1e-6)
+    assert np.allclose(model.compare(pictures[0], "go away", cropped=True), expected[:1], atol=1e-6)
+
+
+def test_a_model_of_faces_refuses_a_video_and_says_who_takes_it(tmp_path: Path) -> None:
+    faces = Mien.from_pretrained("face", device="cpu")
+    with pytest.raises(MienError, match="classify_faces"):
+        faces.embed(write_video(tmp_path / "a.mp4"))
+
+
 def test_windows_cut_a_video_into_equal_stretches_without_a_rest(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store")  # 20 frames at 8 a second: 2.5 s
     cut = windows(store, "train/0", window_s=1.0)
@@ -162,30 +199,6 @@ def test_last_moment_ends_with_the_video_not_with_its_last_frame(model: Mien, tm
 def test_sound_and_subtitles_are_refused_by_the_path_that_was_given(model: Mien, name: str, tmp_path: Path) -> None:
     path = write_subtitles(tmp_path / name, [(0.0, 1.0, "Hello.")])
     with pytest.raises(MienError, match=rf"{path} .*neither a video nor a picture"):
+        model.embed_file(path)
+    with pytest.raises(MienError, match=rf"{path} cannot be decoded as a picture: a JPEG"):
         model.classify(path, ["joy", "anger"])
-
-
-@pytest.mark.parametrize("window_s", [0.0, -1.0, float("nan")])
-def test_window_without_a_frame_is_refused_before_anything_is_written(
-    model: Mien, window_s: float, tmp_path: Path
-) -> None:
-    (tmp_path / "e.parquet").write_bytes(b"mine")
-    video = write_video(tmp_path / "a.mp4")
-    with pytest.raises(MienError, match="window must last"):
-        write_moments(tmp_path / "e.parquet", model, [video], window_s=window_s)
-    assert (tmp_path / "e.parquet").read_bytes() == b"mine"
-
-
-def test_table_stays_what_it_is_where_no_file_can_be_read(model: Mien, tmp_path: Path) -> None:
-    out, video, broken = tmp_path / "e.parquet", write_video(tmp_path / "a.mp4"), tmp_path / "b.mp4"
-    broken.write_bytes(b"not a video")
-    assert write_moments(out, model, [video, broken]).num_moments == 1
-    written = write_moments(out, model, [broken])
-    assert (written.num_moments, written.num_videos, len(written.failed)) == (0, 0, 1)
-    assert pq.read_table(out).num_rows == 1
-
-
-def test_table_under_the_ending_of_another_format_is_refused(model: Mien, tmp_path: Path) -> None:
-    with pytest.raises(MienError, match=r"e\.csv: .*Parquet.*/e\.parquet"):
-        write_moments(tmp_path / "e.csv", model, [write_video(tmp_path / "a.mp4")])
-    assert not (tmp_path / "e.csv").exists()

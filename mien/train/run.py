@@ -14,6 +14,7 @@ from mien import distributed
 from mien.checkpoint import checkpoints, load_state, read_metadata
 from mien.config import Config, dump_yaml, load_config
 from mien.data.loader import BatchPlan, load_for_training, load_in_order
+from mien.data.pictures import Shown
 from mien.hub import ModelFolder, load_model, load_pretraining, save_model
 from mien.media.transforms import Augment
 from mien.methods import EmoCapClipConfig, EmotionClipConfig, Method, MethodConfig, Pretraining, UniEmoxConfig
@@ -40,6 +41,8 @@ class RunConfig(Config):
     data: DataConfig
     optim: OptimConfig = OptimConfig()
     train: TrainerConfig = TrainerConfig()
+    shown: Shown = "scenes"
+    """Goes into the model folder, so that others' pictures are cut as the store's are."""
     weights_license: str = "unknown"
     trained_on: str = "unknown"
 
@@ -197,6 +200,7 @@ def export(config: RunConfig, weights: Mapping[str, Tensor], tokenizer: Tokenize
             preprocess=config.method.preprocess,
             clip=config.data.clip,
             method=config.method.kind,
+            shown=config.shown,
             weights_license=config.weights_license,
             trained_on=config.trained_on,
         ),
