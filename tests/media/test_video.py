@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_videos import number_of, write_video
 
-from mien.media.video import probe_video, read_frames
+from mien.media.video import picture_times, probe_video, read_frames
 from mien.types import MienError
 
 
@@ -163,3 +163,11 @@ def test_sound_alone_and_missing_files_are_errors(tmp_path: Path) -> None:
         probe_video(path)
     with pytest.raises(MienError, match="no video at"):
         probe_video(tmp_path / "b.mp4")
+
+
+def test_pictures_are_numbered_by_their_times_without_decoding(tmp_path: Path) -> None:
+    times_ms = [0, 100, 150, 400, 900]
+    video = write_video(tmp_path / "a.mkv", num_frames=5, times_ms=times_ms)
+    assert picture_times(video) == pytest.approx(np.array(times_ms) / 1000, abs=1e-3)
+    decoded = [picture.time_s for picture in read_frames(video, fps=None, short_side=None)]
+    assert picture_times(video) == pytest.approx(decoded, abs=1e-6)
