@@ -23,8 +23,8 @@ ORDER = (
     "onnx_int8", "onnx_card", "onnx_export", "onnx_clip", "engine", "methods",
     "convert", "theatre", "eval", "inspect", "inference", "moment_table", "analyze", "face_moments", "face_pictures",
     "search", "explain", "train", "evaluate", "label_efficiency", "run_pictures", "report", "doctor", "serve",
-    "caption_release", "cli_analyze", "cli_captions", "cli_classify", "cli_data", "cli_explain", "cli_finetune", "cli_models",
-    "cli_search", "cli_serve", "cli",
+    "caption_release", "cli_analyze", "cli_captions", "cli_classify", "cli_data", "cli_explain", "cli_finetune",
+    "cli_models", "cli_search", "cli_serve", "cli",
 )  # fmt: skip
 """Each may import what stands before it, and the leaves."""
 

@@ -9,7 +9,7 @@ import pytest
 from made_videos import number_of, write_video
 
 from mien.media import video
-from mien.media.video import pictures_at, probe_video, read_frames
+from mien.media.video import picture_times, pictures_at, probe_video, read_frames
 from mien.types import MienError
 
 
@@ -190,3 +190,11 @@ def test_pictures_at_leaps_over_what_lies_between(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(video, "_decoded", counted)
     assert [number_of(picture.rgb) for picture in pictures_at(path, [26.0], short_side=None)] == [26]
     assert len(decoded) < 10
+
+
+def test_pictures_are_numbered_by_their_times_without_decoding(tmp_path: Path) -> None:
+    times_ms = [0, 100, 150, 400, 900]
+    video = write_video(tmp_path / "a.mkv", num_frames=5, times_ms=times_ms)
+    assert picture_times(video) == pytest.approx(np.array(times_ms) / 1000, abs=1e-3)
+    decoded = [picture.time_s for picture in read_frames(video, fps=None, short_side=None)]
+    assert picture_times(video) == pytest.approx(decoded, abs=1e-6)
