@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def search(
-    query: Annotated[str, typer.Argument(metavar="[QUERY]", help="What is looked for, in your words.")],
+    query: Annotated[
+        str, typer.Argument(metavar="[QUERY]", help="What is looked for, in your words; left out with --like.")
+    ],
     store: Annotated[Path | None, typer.Argument(metavar="STORE", help="What `mien prepare` made.")] = None,
     model: Annotated[
         str | None, typer.Option(help="Model folder, or hf:ID of one on the hub; with --faces, the shipped one.")
