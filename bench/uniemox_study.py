@@ -1,13 +1,13 @@
 """Which parts of UniEmoX help? Its three losses and its fusion, in the generated world, with seeds.
 
-    python bench/uniemox_study.py --out runs/uniemox-study            (resumable; 22 CPU minutes of pupils)
+    python bench/uniemox_study.py --out runs/uniemox-study            (resumable)
 
 The teacher is the demo's EmotionCLIP, trained as scripts/demo.sh trains it, which is told where the person is. The
 pupils learn in another theatre, in which everyone is alone, so that the largest person is the one who speaks: a small
 encoder from random weights for every variant and seed. Its features of whole scenes, of which it is told nothing, are
 probed for the emotion that is shown. The table (mean and standard error over seeds) goes to OUT/table.md and the
-terminal. Apart from making the second theatre, it calls the same verbs a user would type. By default pupils learn for
-200 steps of 32 pictures, which their first runs say is too short for any of them to leave random weights: see --steps.
+terminal. Apart from making the second theatre, it calls the same verbs a user would type. The default
+of 200 steps of 32 pictures was too short for the two variants tried: raise --steps where there is time.
 """
 
 from __future__ import annotations
