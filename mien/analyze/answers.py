@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mien.analyze.record import HeadFacts
 from mien.analyze.timeline import RESERVED
+from mien.eval.head import HeadInput, load_head
 from mien.eval.probe import LinearProbe
 from mien.file_digest import sha256_of
 from mien.inference import Mien
@@ -21,9 +22,10 @@ from mien.types import MienError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
-    """A head that `mien evaluate --save-heads` saved, and where it comes from."""
+    """A head that `mien evaluate --save-heads` saved, what it is to be given, and where it comes from."""
 
     probe: LinearProbe
+    reads: HeadInput
     facts: HeadFacts
 
 
@@ -75,9 +77,10 @@ def load_heads(path: Path | None) -> tuple[Head, ...]:
         raise MienError(f"no head in {path}; `mien evaluate … --save-heads {path}` writes some")
     heads = []
     for file in files:
-        probe = LinearProbe.load(file)
-        facts = HeadFacts(path=str(file), sha256=sha256_of([file]), kind=probe.kind, classes=probe.classes)
-        heads.append(Head(probe=probe, facts=facts))
+        saved = load_head(file)
+        digest = sha256_of([file, file.with_suffix(".json")])
+        facts = HeadFacts(path=str(file), sha256=digest, kind=saved.probe.kind, classes=saved.probe.classes)
+        heads.append(Head(probe=saved.probe, reads=saved.reads, facts=facts))
     return tuple(heads)
 
 
@@ -96,14 +99,14 @@ def columns_of(words: Sequence[str], heads: Sequence[Head]) -> tuple[tuple[str, 
     return asked, numbers
 
 
-def require_fit(heads: Sequence[Head], model: Mien, *, name: str) -> None:
-    """Raise MienError where a head was fitted on embeddings of another size."""
+def require_fit(heads: Sequence[Head], weights_hash: str, *, name: str) -> None:
+    """Raise MienError where a head was fitted on the embeddings of other weights than those of the model `name`."""
     for head in heads:
-        wanted, given = head.probe.weight.shape[1], model.config.architecture.embed_dim
-        if wanted != given:
+        if head.reads.weights_hash != weights_hash:
             raise MienError(
-                f"{head.facts.path} was fitted on {wanted} features, and {name} gives {given}; give the model that "
-                "it was fitted on"
+                f"{head.facts.path} was fitted on the embeddings of {head.reads.model} (weights "
+                f"{head.reads.weights_hash}), and {name} has other weights ({weights_hash}); give the model that it was "
+                "fitted on"
             )
 
 

@@ -43,12 +43,13 @@ def open_eyes(settings: AnalyzeSettings, heads: Sequence[Head]) -> list[Eyes]:
 
 def _open(source: Source, name: str, settings: AnalyzeSettings, heads: Sequence[Head]) -> Eyes:
     folder = resolve(name)
+    weights = weights_hash(folder)
+    require_fit(heads, weights, name=name)
     model = Mien.from_pretrained(folder)
-    require_fit(heads, model, name=name)
     question = Question(model, words=settings.words, templates=settings.templates or TEMPLATES_FOR[source], heads=heads)
     facts = ModelFacts(
         name=name,
-        weights_hash=weights_hash(folder),
+        weights_hash=weights,
         weights_license=model.config.weights_license,
         trained_on=model.config.trained_on,
         templates=question.templates,

@@ -10,7 +10,7 @@ from pathlib import Path
 from mien.analyze.record import Analysis
 from mien.analyze.run import OnProgress, StoppedError, analyze_with, open_models
 from mien.analyze.settings import AnalyzeSettings
-from mien.inference import media_files
+from mien.moment_table import media_files
 from mien.prepare.video import failure_of
 from mien.types import MienError, Skipped
 from mien.whole_file import require_writable

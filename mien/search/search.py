@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from mien.data.store import Store
-from mien.inference import Mien, media_files
+from mien.inference import Mien
+from mien.moment_table import media_files
 from mien.search.hits import nearest
 from mien.search.index import MomentIndex, OnVideo, Row, SearchSettings, index_folder, require_faces, update_index
 from mien.search.query import of_likeness, of_words

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from small_mien import small_mien
 
 from mien.analyze.answers import Question, columns_of, load_heads, require_fit
+from mien.eval.head import Head, HeadInput
 from mien.eval.probe import LinearProbe
 from mien.inference import Mien
 from mien.types import MienError
@@ -24,11 +25,13 @@ def model() -> Mien:
     return small_mien()
 
 
-def save_head(folder: Path, name: str, kind: str, classes: tuple[str, ...], *, width: int = WIDTH) -> LinearProbe:
+def save_head(folder: Path, name: str, kind: str, classes: tuple[str, ...]) -> LinearProbe:
     rng = np.random.default_rng(0)
-    weight, bias = rng.normal(size=(len(classes), width)), rng.normal(size=len(classes))
+    weight, bias = rng.normal(size=(len(classes), WIDTH)), rng.normal(size=len(classes))
     probe = LinearProbe(weight=weight, bias=bias, kind=kind, classes=classes)
-    probe.save(folder / f"{name}.safetensors")
+    reads = HeadInput(model="runs/mine/model", weights_hash="0123456789abcdef", features="video")
+    folder.mkdir(exist_ok=True)
+    Head(probe=probe, reads=reads, fitted_on="toy").save(folder / f"{name}.safetensors")
     return probe
 
 
@@ -81,15 +84,16 @@ def test_heads_that_make_no_table_are_refused(tmp_path: Path) -> None:
         columns_of(("joy",), load_heads(tmp_path / "own"))
 
 
-def test_a_head_of_another_model_is_told_from_its_width(model: Mien, tmp_path: Path) -> None:
-    save_head(tmp_path, "a", "multinomial", ("calm", "tense"), width=9)
-    with pytest.raises(MienError, match="fitted on 9 features, and mine gives 16"):
-        require_fit(load_heads(tmp_path), model, name="mine")
+def test_a_head_of_another_model_is_refused(tmp_path: Path) -> None:
+    save_head(tmp_path, "a", "multinomial", ("calm", "tense"))
+    require_fit(load_heads(tmp_path), "0123456789abcdef", name="mine")
+    with pytest.raises(MienError, match=r"fitted on the embeddings of runs/mine/model .*, and mine has other weights"):
+        require_fit(load_heads(tmp_path), "fedcba9876543210", name="mine")
 
 
 def test_no_head_is_told(tmp_path: Path) -> None:
     assert load_heads(None) == ()
     with pytest.raises(MienError, match="no head in"):
         load_heads(tmp_path)
-    with pytest.raises(MienError, match="no saved probe"):
+    with pytest.raises(MienError, match="no saved head"):
         load_heads(tmp_path / "none.safetensors")
