@@ -56,7 +56,7 @@ def explain_scene(
     patch, size = model.config.architecture.vision.patch_size, frames.shape[1]
     covered = torch.stack([coverage(own, height=size, width=size, patch=patch) for own in sample.boxes])
 
-    total, done = 2 + 2 * len(parts) + CELLS**2, 0
+    total, done = 3 + 2 * len(parts) + CELLS**2, 0  # the whole, unmarked, and the whole again by the heat map
 
     def score(clips: UInt8[Tensor, "n t 3 h w"], subject: Float[Tensor, "t gh gw"] = covered) -> Float[Tensor, "n c"]:
         nonlocal done
