@@ -105,8 +105,8 @@ def require_fit(heads: Sequence[Head], weights_hash: str, *, name: str) -> None:
         if head.reads.weights_hash != weights_hash:
             raise MienError(
                 f"{head.facts.path} was fitted on the embeddings of {head.reads.model} (weights "
-                f"{head.reads.weights_hash}), and {name} has other weights ({weights_hash}); give the model that it was "
-                "fitted on"
+                f"{head.reads.weights_hash}), and {name} has other weights ({weights_hash}); give the model that it "
+                "was fitted on"
             )
 
 
