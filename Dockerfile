@@ -4,9 +4,10 @@
 # Add --read-only --tmpfs /tmp:size=8g to keep all that it writes in memory.
 FROM python:3.11-slim
 
-# A plain `pip install torch` brings several GB of CUDA, so the CPU build comes first, from torch's own index.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir --index-url "$TORCH_INDEX" torch==2.13.0
+# A plain `pip install torch` may bring several GB of CUDA, so torch comes first. Where the index in use has no CPU build,
+# name one that has: docker build --build-arg TORCH='torch==2.13.0 --index-url ADDRESS' (torch's site tells the address).
+ARG TORCH=torch==2.13.0
+RUN pip install --no-cache-dir $TORCH
 
 WORKDIR /src
 COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./

@@ -13,3 +13,4 @@ run mien evaluate theatre --root $demo/theatre --store $demo/store --model $demo
 run mien evaluate theatre --root $demo/theatre --store $demo/store --model $demo/untrained/model --out $demo/results/untrained.json
 run mien evaluate --table $demo/results
 run mien report $demo/train --store $demo/store --root $demo/theatre --results $demo/results --untrained $demo/untrained/model --out $demo/report.html
+run mien analyze --sample --out $demo/sample
