@@ -25,6 +25,7 @@ def finetune(
         "finetune"
     ),
     split: Annotated[str | None, typer.Option(help="The split to score on; the protocol's by default.")] = None,
+    splits: Annotated[Path | None, typer.Option(help="A file of splits that `mien data splits` drew.")] = None,
     fractions: Annotated[
         str | None, typer.Option(help="A series: shares of the training labels, say 0.01,0.1,1; runs of each.")
     ] = None,
@@ -56,6 +57,7 @@ def finetune(
                         store=store,
                         protocol=protocol,
                         split=split,
+                        splits=splits,
                         out=out / RESULT,
                         workers=workers,
                         run=out,
@@ -73,6 +75,7 @@ def finetune(
                         store=store,
                         protocol=protocol,
                         split=split,
+                        splits=splits,
                         workers=workers,
                         overrides=overrides or (),
                         on_run=_say_run,

@@ -56,12 +56,8 @@ def evaluate_model(
     from, `runs/finetune-NAME-HASH` by default; overrides are `key=value` settings, which become part of the protocol's
     name; on_epoch is told of each epoch.
     """
-    scored, loaded = load_benchmark(benchmark), Mien.from_pretrained(model)
-    chosen = with_settings(scored.protocol(protocol), overrides)
-    if splits is not None:
-        drawn = read_splits(splits)
-        scored = with_splits(scored, drawn, source=str(splits))
-        chosen = chosen.model_copy(update={"name": f"{chosen.name} splits={drawn.digest[:8]}"})
+    scored, chosen = chosen_protocol(benchmark, protocol, overrides=overrides, splits=splits)
+    loaded = Mien.from_pretrained(model)
     if loaded.config.architecture.text is None and any(t.probe.kind in ("zeroshot", "retrieval") for t in chosen.tasks):
         raise MienError(f"protocol {chosen.name} asks for texts, but {model} reads none; take paper, sweep or finetune")
     usual = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)
@@ -109,6 +105,19 @@ def evaluate_model(
             on_epoch=on_epoch,
         ),
     )
+
+
+def chosen_protocol(
+    benchmark: str, protocol: str, *, overrides: Sequence[str] = (), splits: Path | None = None
+) -> tuple[Benchmark, Protocol]:
+    """The benchmark, split as the file `splits` says, and its protocol with `key=value` settings, named by both."""
+    scored = load_benchmark(benchmark)
+    chosen = with_settings(scored.protocol(protocol), overrides)
+    if splits is None:
+        return scored, chosen
+    drawn = read_splits(splits)
+    named = chosen.model_copy(update={"name": f"{chosen.name} splits={drawn.digest[:8]}"})
+    return with_splits(scored, drawn, source=str(splits)), named
 
 
 def _embedder(model: Mien, protocol: Protocol) -> Embed:

@@ -6,12 +6,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mien.eval.benchmarks import load_benchmark
 from mien.eval.efficiency import LabelEfficiency, label_efficiency
 from mien.eval.efficiency_page import draw_efficiency, render_efficiency
 from mien.eval.protocol import Protocol
 from mien.eval.results import EvalResult
-from mien.evaluate import evaluate_model, with_settings
+from mien.evaluate import chosen_protocol, evaluate_model
 from mien.hub import resolve, weights_hash
 from mien.train.epochs import OnEpoch, say_nothing
 from mien.types import MienError
@@ -36,6 +35,7 @@ def fine_tune_series(
     store: Path | None = None,
     protocol: str = "finetune",
     split: str | None = None,
+    splits: Path | None = None,
     workers: int = 1,
     overrides: Sequence[str] = (),
     on_run: OnRun = lambda fraction, seed, is_there: None,
@@ -52,8 +52,7 @@ def fine_tune_series(
     seeds = range(num_seeds)
     if clash := [each for each in overrides if each.split("=")[0] in OWN_SETTINGS]:
         raise MienError(f"{clash[0]} is set by the series itself; leave it out, or fine-tune without --fractions")
-    plain = load_benchmark(benchmark).protocol(protocol)
-    named = with_settings(plain, overrides)
+    _, named = chosen_protocol(benchmark, protocol, overrides=overrides, splits=splits)
     runs = dict[float, list[EvalResult]]()
     for fraction in sorted(fractions):
         for seed in seeds:
@@ -61,7 +60,8 @@ def fine_tune_series(
             folder = out / f"fraction-{fraction:g}" / f"seed-{seed}"
             on_run(fraction, seed, (folder / RESULT).is_file())
             if (folder / RESULT).is_file():
-                result = _kept(folder / RESULT, model=model, protocol=with_settings(plain, settings), split=split)
+                _, own = chosen_protocol(benchmark, protocol, overrides=settings, splits=splits)
+                result = _kept(folder / RESULT, model=model, protocol=own, split=split)
             else:
                 result = evaluate_model(
                     benchmark,
@@ -70,6 +70,7 @@ def fine_tune_series(
                     store=store,
                     protocol=protocol,
                     split=split,
+                    splits=splits,
                     out=folder / RESULT,
                     workers=workers,
                     run=folder,
