@@ -49,7 +49,7 @@ def classify(
     `mien classify video.mp4 --model models/emotionclip --labels "joy,anger,relief"`
     """
     with errors():
-        from mien.inference import TEMPLATES, Mien
+        from mien.inference import Mien
         from mien.types import MienError, Skipped
 
         words = None if labels is None else [word.strip() for word in labels.split(",") if word.strip()]
@@ -63,7 +63,7 @@ def classify(
         with console.status(f"reading {video}, finding people, embedding"):
             cut_off = list[Skipped]()
             moments = loaded.classify(
-                video, words, templates=template or TEMPLATES, window_s=window, on_missing=cut_off.append
+                video, words, templates=template or None, window_s=window, on_missing=cut_off.append
             )
         show_cut_off(cut_off)
         show_moments(moments, words, as_json=as_json)

@@ -46,13 +46,13 @@ def explain(
         from mien.types import EMOTIONS, MienError
         from mien.whole_file import require_writable
 
-        faces = faces or model == "face"
         if model is None and not faces:
             raise MienError("--model is needed; with --faces alone it can be left out")
         require_writable(out)
+        loaded = Mien.from_pretrained(model or "face")
+        faces = faces or loaded.config.shown == "faces"
         chosen = [word.strip() for word in words.split(",") if word.strip()] if words is not None else None
         templates = template or (FACE_TEMPLATES if faces else TEMPLATES)
-        loaded = Mien.from_pretrained(model or "face")
         with progress() as bars:
             task = bars.add_task("explain", total=100, note=escape(str(video)))
 

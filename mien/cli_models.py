@@ -21,7 +21,7 @@ def to_onnx(
 ) -> None:
     """Write a model as ONNX graphs, with its tokenizer, for onnxruntime on the CPU. Needs pip install 'mien[onnx]'.
 
-    Every verb with --model takes the folder, and runs it by onnxruntime.
+    Every verb that only embeds takes the folder as --model, and runs it by onnxruntime.
 
     Example: `mien to-onnx face --out models/face-onnx`, then
     `mien classify photo.jpg --faces --model models/face-onnx`

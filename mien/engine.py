@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -65,6 +65,10 @@ def open_engine(
     name: str | Path, *, backend: Backend | None, precision: Precision, device: str | None, threads: int | None
 ) -> Opened:
     """The model `name` and what computes it, as `Mien.from_pretrained` says."""
+    if precision not in get_args(Precision):
+        raise MienError(f"precision {precision!r} is none of {', '.join(get_args(Precision))}")
+    if backend not in (None, *get_args(Backend)):
+        raise MienError(f"backend {backend!r} is none of {', '.join(get_args(Backend))}")
     folder = resolve(name)
     graphs = read_config(folder).graphs
     if backend == "torch" and graphs is not None:

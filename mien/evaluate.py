@@ -58,6 +58,8 @@ def evaluate_model(
     """
     scored, chosen = chosen_protocol(benchmark, protocol, overrides=overrides, splits=splits)
     loaded = Mien.from_pretrained(model)
+    if chosen.is_fine_tuned:
+        _ = loaded.network  # raises where onnxruntime computes
     if loaded.config.architecture.text is None and any(t.probe.kind in ("zeroshot", "retrieval") for t in chosen.tasks):
         raise MienError(f"protocol {chosen.name} asks for texts, but {model} reads none; take paper, sweep or finetune")
     usual = Path("stores") / (f"{scored.name}-fake" if is_fake(root) else scored.name)

@@ -126,7 +126,8 @@ class Mien:
     def save_pretrained(self, path: str | Path, *, half: bool = False) -> None:
         """Writes the folder that `from_pretrained` reads; with `half`, weights as 16-bit floats.
 
-        The card is that of the folder the model was loaded from, if it had one.
+        The card is that of the folder the model was loaded from, if it had one. What pre-training alone needs (a masked
+        autoencoder's decoder, UniEmoX's fusion) is left out.
         """
         network = self.network
         if any(isinstance(module, Int8Linear | Bfloat16Linear) for module in network.modules()):
@@ -212,7 +213,7 @@ class Mien:
         if not isinstance(texts, Tensor):
             if self.tokenizer is None:
                 raise MienError("this model came without a tokenizer; give it token ids, an int64 tensor [b, l]")
-            texts = self._need_tokenizer().encode(texts, context_length=reads.context_length)
+            texts = self.tokenizer.encode(texts, context_length=reads.context_length)
         return _finish(self.model.encode_text(texts.to(self.device)), normalize=normalize)
 
     @torch.inference_mode()
@@ -364,11 +365,6 @@ class Mien:
             shown=self.config.shown,
             finds_people=self.config.architecture.subject != "vanilla",
         )
-
-    def _need_tokenizer(self) -> Tokenizer:
-        if self.tokenizer is None:
-            raise MienError("this model came without a tokenizer; give token ids [b, l] instead of texts")
-        return self.tokenizer
 
     def _pixels(self, pixels: Pixels, *, ndim: int) -> Float[Tensor, "*n 3 h w"]:
         size = self.config.preprocess.image_size

@@ -115,6 +115,7 @@ def with_results(card: str, measured: Sequence[Measured], *, name: str) -> str:
         raise MienError("the model's card, its README.md, has no YAML head between two lines of ---; begin it with one")
     head["model-index"] = [{"name": name, "results": [_for_head(row, head.get("pipeline_tag")) for row in measured]}]
     section = _table(measured)
+    rest = re.sub(r"## Measured\nBy `mien evaluate`.*?(?=\n## |\Z)", UNMEASURED, rest, flags=re.DOTALL)
     body = rest.replace(UNMEASURED, section) if UNMEASURED in rest else f"{rest.rstrip()}\n\n{section}"
     return f"---\n{_as_yaml(head)}\n---\n{body}"
 
@@ -203,7 +204,7 @@ def _example(config: ModelFolder, *, reads: bool) -> str:
     if not reads:
         size = config.preprocess.image_size
         return f"embeddings = model.encode_frames(pictures)  # uint8 [n, 3, {size}, {size}]"
-    if config.method == "emocapclip":
+    if config.shown == "faces":
         return (
             "from mien.face_moments import classify_faces\n"
             'moments = classify_faces(model, "photo.jpg", ["happiness", "anger", "surprise"])  # a row a face'

@@ -44,7 +44,7 @@ class OnnxClip:
     def temporal(self, frames: Float[Tensor, "b t e"]) -> Float[Tensor, "b e"]:
         """Embeddings of clips from those of their frames."""
         kind, positions = self.config.temporal.kind, self.config.temporal.num_frames
-        if kind == "transformer" and (frames.shape[1] > positions or (positions <= 2 != frames.shape[1])):
+        if kind == "transformer" and (frames.shape[1] > positions or (positions <= 2 and frames.shape[1] != positions)):
             raise MienError(f"a clip has {frames.shape[1]} frames but the temporal encoder has {positions} positions")
         return _run(self._temporal, {"frames": frames})
 

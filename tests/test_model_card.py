@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ def folder_of(method: str | None, **changes: Any) -> ModelFolder:
     )
 
 
+FACES = folder_of("emocapclip", subject="vanilla").model_copy(update={"shown": "faces"})
 KINDS = {
     "emotionclip": (folder_of("emotionclip"), "EmotionCLIP (Zhang", 'model.classify("video.mp4"'),
-    "emocapclip": (folder_of("emocapclip", subject="vanilla"), "EmoCapCLIP (Sun", "classify_faces(model"),
+    "emocapclip": (FACES, "EmoCapCLIP (Sun", "classify_faces(model"),
     "uniemox": (folder_of("uniemox", text=None, subject="vanilla"), "UniEmoX (Chen", "encode_frames(pictures)"),
     "unknown": (folder_of(None), "EmotionCLIP-style", 'model.classify("video.mp4"'),
 }
@@ -100,3 +102,10 @@ def test_card_written_by_hand_stays_with_the_model(tmp_path: Path) -> None:
 def test_model_that_came_without_a_card_gets_one(tmp_path: Path) -> None:
     small_mien().save_pretrained(tmp_path / "model")
     assert "# A mien model" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+
+
+def test_new_results_take_the_place_of_those_before() -> None:
+    first = with_results(model_card(folder_of(None), num_parameters=1), [SCORE], name="mine")
+    again = with_results(first, [replace(SCORE, value=0.25)], name="mine")
+    assert again.count("## Measured") == 1
+    assert "0.25" in again

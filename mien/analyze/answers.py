@@ -13,7 +13,8 @@ from torch import Tensor
 
 from mien.analyze.record import HeadFacts
 from mien.analyze.timeline import RESERVED
-from mien.eval.head import HeadInput, load_head
+from mien.eval.head import Head as SavedHead
+from mien.eval.head import load_head
 from mien.eval.probe import LinearProbe
 from mien.file_digest import sha256_of
 from mien.inference import Mien
@@ -22,11 +23,14 @@ from mien.types import MienError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
-    """A head that `mien evaluate --save-heads` saved, what it is to be given, and where it comes from."""
+    """A head that `mien evaluate --save-heads` saved, and where it comes from."""
 
-    probe: LinearProbe
-    reads: HeadInput
+    saved: SavedHead
     facts: HeadFacts
+
+    @property
+    def probe(self) -> LinearProbe:
+        return self.saved.probe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -80,7 +84,7 @@ def load_heads(path: Path | None) -> tuple[Head, ...]:
         saved = load_head(file)
         digest = sha256_of([file, file.with_suffix(".json")])
         facts = HeadFacts(path=str(file), sha256=digest, kind=saved.probe.kind, classes=saved.probe.classes)
-        heads.append(Head(probe=saved.probe, reads=saved.reads, facts=facts))
+        heads.append(Head(saved=saved, facts=facts))
     return tuple(heads)
 
 
@@ -102,12 +106,7 @@ def columns_of(words: Sequence[str], heads: Sequence[Head]) -> tuple[tuple[str, 
 def require_fit(heads: Sequence[Head], weights_hash: str, *, name: str) -> None:
     """Raise MienError where a head was fitted on the embeddings of other weights than those of the model `name`."""
     for head in heads:
-        if head.reads.weights_hash != weights_hash:
-            raise MienError(
-                f"{head.facts.path} was fitted on the embeddings of {head.reads.model} (weights "
-                f"{head.reads.weights_hash}), and {name} has other weights ({weights_hash}); give the model that it "
-                "was fitted on"
-            )
+        head.saved.require_weights(weights_hash, model=name)
 
 
 def _paths(heads: Sequence[Head]) -> str:

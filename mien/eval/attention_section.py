@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from html import escape
 
@@ -14,8 +13,9 @@ SCALE = '<span class="scale" aria-hidden="true"></span>'
 def attention_section(pictures: Sequence[AttentionPicture]) -> str:
     """The pictures of the subject token, or of `[cls]` and the patches where a model has none."""
     intro = _OF_SUBJECT if pictures[0].token == "hmn" else _OF_PATCHES
-    by_frame = itertools.groupby(pictures, key=lambda picture: picture.caption)
-    return intro + "".join(_figure(caption, list(own)) for caption, own in by_frame)
+    count = len({picture.token for picture in pictures})  # of each frame; they come frame by frame
+    figures = (pictures[i : i + count] for i in range(0, len(pictures), count))
+    return intro + "".join(_figure(own[0].caption, own) for own in figures)
 
 
 _OF_SUBJECT = (

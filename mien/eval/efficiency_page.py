@@ -20,14 +20,15 @@ PIXELS_AN_INCH = 150
 
 
 def draw_efficiency(record: LabelEfficiency) -> bytes:
-    """The chart as a PNG: a panel a task, its first metric over the number of labels, with standard errors."""
+    """The chart as a PNG: a panel a task, what its epochs are chosen by over the number of labels."""
     figure = Figure(figsize=(5.6 * len(record.tasks), 3.8), dpi=PIXELS_AN_INCH, layout="constrained")
     for position, task in enumerate(record.tasks, start=1):
         axes = figure.add_subplot(1, len(record.tasks), position)
         metric, scale = task.chosen_by, _scale(task.chosen_by)
-        known = [(p.num_fitted, p.metrics[metric]) for p in task.points if p.metrics[metric].mean is not None]
-        labels, means = [n for n, _ in known], [scale * (s.mean or 0.0) for _, s in known]
-        errors = [scale * (s.standard_error or 0.0) for _, s in known]
+        known = [point for point in task.points if point.metrics[metric].mean is not None]
+        labels, spreads = [point.num_fitted for point in known], [point.metrics[metric] for point in known]
+        means = [scale * (spread.mean or 0.0) for spread in spreads]
+        errors = [scale * (spread.standard_error or 0.0) for spread in spreads]
         axes.errorbar(labels, means, yerr=errors, color=INK, marker="o", markersize=5, capsize=4, linewidth=1.8)
         majority = task.majority.get(metric)
         if majority is not None:
@@ -37,7 +38,7 @@ def draw_efficiency(record: LabelEfficiency) -> bytes:
                 textcoords="offset points", color=GREY, fontsize=9, ha="right",
             )  # fmt: skip
         axes.set_xscale("log")
-        axes.set_xticks(labels, [f"{p.num_fitted:,}\n({_percent(p.fraction)})" for p in task.points][: len(labels)])
+        axes.set_xticks(labels, [f"{p.num_fitted:,}\n({_percent(p.fraction)})" for p in known])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("labels trained on (share of the training split)")
         axes.set_ylabel(METRICS.get(metric, metric) + (" (%)" if scale == 100 else ""))

@@ -31,7 +31,10 @@ from mien.types import Clip, MienError
 from mien.whole_file import whole_file
 
 PACKAGE = Path(mien.__file__).parent
-SOURCES = ("data/*.py", "eval/features.py", "inference.py", "media/*.py", "models/*.py", "text.py", "types.py")
+SOURCES = (
+    "data/*.py", "engine.py", "eval/features.py", "inference.py", "media/*.py", "models/*.py", "onnx_*.py", "text.py",
+    "types.py",
+)  # fmt: skip
 """What decides how a clip becomes an embedding."""
 
 

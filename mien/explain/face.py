@@ -43,6 +43,7 @@ def explain_faces(
     """
     require_media(path)
     require_choice(words, templates)
+    _ = model.network, model.config.architecture.reads  # raise where onnxruntime computes, and where no texts are read
     fps = FACES.frames.fps
     with prepared_moment(path, at_s=at_s, window_s=1 / fps, frames=FACES.frames) as moment:
         size, frames = model.config.preprocess.image_size, range(len(moment.store.frames(moment.video)))

@@ -46,6 +46,7 @@ def explain_scene(
     require_media(path)
     require_window(window_s)
     require_choice(words, templates)
+    _ = model.network, model.config.architecture.reads  # raise where onnxruntime computes, and where no texts are read
     with prepared_moment(path, at_s=at_s, window_s=window_s, frames=PREPARING.frames) as moment:
         clip = moment.store.whole_clip(moment.video)
         dataset = ClipDataset(moment.store, [clip], settings=model.config.clip, preprocess=model.config.preprocess)

@@ -33,6 +33,10 @@ def read_picture(picture: Picture, *, name: str | None = None) -> UInt8[np.ndarr
     if isinstance(picture, bytes):
         return _decode(picture, name=name)
     if isinstance(picture, Image.Image):
+        if picture.mode[0] in "IF":
+            raise MienError(
+                f"{name} has PIL's mode {picture.mode}, of more than 8 bits; scale it to 0 to 255 and give an array"
+            )
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     if isinstance(picture, Tensor):
         array = picture.detach().cpu().numpy()

@@ -18,7 +18,7 @@ import mien
 from mien.config import Config
 from mien.data.store import BOXES_FILE, FACES_FILE, FRAMES_FILE, Store
 from mien.file_digest import sha256_of
-from mien.hub import CONFIG, WEIGHTS, resolve
+from mien.hub import CONFIG, resolve, weights_hash
 from mien.inference import Mien, Precision, require_window
 from mien.search.moments import Kind, moments_of
 from mien.search.segment import IndexedVideo, Segment, embeddings_in, segments_in, write_joined, write_videos
@@ -114,7 +114,8 @@ def index_folder(store: Store, model: str | Path, settings: SearchSettings) -> P
     made_of = {
         "format": FORMAT,
         "version": mien.__version__,
-        "model": sha256_of([folder / WEIGHTS, folder / CONFIG]),
+        "weights": weights_hash(folder),
+        "config": sha256_of([folder / CONFIG]),  # of ONNX graphs, it tells the precision too
         "settings": settings.model_dump(),
         "subject": store.settings["subject"],
     }

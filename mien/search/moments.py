@@ -22,7 +22,7 @@ from mien.types import Clip
 
 Kind = Literal["scenes", "faces"]
 NOBODY = -1
-"""The person of a scene, and of a face that no person's box holds."""
+"""The person of a scene, and of a face that its store gives no number."""
 FACES_PER_S = 4.0
 """How many of a person's faces are looked at in a second."""
 

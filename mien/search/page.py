@@ -65,7 +65,7 @@ def _card(number: int, hit: Hit, store: Store, settings: SearchSettings) -> str:
     person = f"<span>person {moment.person}</span>" if moment.person >= 0 else ""
     said = f'<p class="said" dir="auto">{escape(hit.said)}</p>' if hit.said else ""
     option = " --faces" if settings.kind == "faces" else ""
-    name = shlex.quote(f"{moment.video}@{moment.seen_s:.1f}")
+    name = shlex.quote(f"{moment.video}@{moment.seen_s:.2f}")
     like = f"mien search {shlex.quote(str(store.path))} --like {name}{option}"
     return (
         f'<article class="clip" id="hit-{number}"><header><h3 dir="auto"><b>{number}</b>{escape(moment.video)}</h3>'

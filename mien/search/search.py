@@ -67,6 +67,8 @@ def search(
     if settings.kind == "faces":
         require_faces(store)
     loaded = Mien.from_pretrained(model, precision=settings.precision)
+    if settings.kind == "scenes" and loaded.config.shown == "faces":
+        raise MienError(f"{model} is a model of faces, not of scenes; search among faces by --faces")
     asked = of_likeness(loaded, like, store, settings) if like is not None else of_words(loaded, words or "", settings)
     folder = index_folder(store, model, settings)
     updated = update_index(store, folder, loaded, settings, on_video=on_video)
