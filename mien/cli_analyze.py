@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from mien.errors import MienError
 from mien.terminal import console, counted, errors, output, print_json, progress, say, show_failures
@@ -99,11 +100,13 @@ def _resolve(source: str | None, out: Path | None, *, seconds: float | None) -> 
     from mien.types import ASSETS
 
     if source is None:
+        if seconds is not None:
+            raise MienError("--seconds is how long a camera is recorded; leave it out with --sample")
         return ASSETS / "sample" / "sample.mp4", out or Path("mien-sample")
     if (device := device_of(source)) is not None:
         place = out or Path("mien-camera")
         if (place / RECORDING).is_file():
-            say(f"{place / RECORDING} is there already, and analysed; name another --out to record anew")
+            say(f"{escape(str(place / RECORDING))} is there already, and analysed; name another --out to record anew")
         else:
             _record(device, place / RECORDING, seconds=seconds)
         return place / RECORDING, place
@@ -125,7 +128,7 @@ def _record(device: Path, recording: Path, *, seconds: float | None) -> None:
         length_s = record(
             device, recording, seconds=seconds, on_seconds=lambda done: status.update(f"recording: {done:.0f} s")
         )
-    say(f"{length_s:.1f} s in {recording}")
+    say(f"{length_s:.1f} s in {escape(str(recording))}")
 
 
 class _Bar:
@@ -140,7 +143,7 @@ class _Bar:
         self._bars.update(self._task, description=stage, completed=percent, total=100, visible=True)
 
     def file(self, name: str, done: int, total: int) -> None:
-        self._bars.update(self._task, note=f"{name} ({min(done + 1, total)} of {total})")
+        self._bars.update(self._task, note=f"{escape(name)} ({min(done + 1, total)} of {total})")
 
 
 def _analyze_file(path: Path, out: Path, settings: AnalyzeSettings, *, as_json: bool) -> None:
@@ -166,7 +169,7 @@ def _analyze_folder(folder: Path, out: Path, settings: AnalyzeSettings, *, as_js
     else:
         for name, analysis in done.analyses.items():
             _show(analysis, out / name)
-        say(f"{counted(len(done.analyses), 'file')} in {out}")
+        say(f"{counted(len(done.analyses), 'file')} in {escape(str(out))}")
         say(NOTICE, style="dim")
     show_failures(done.failed)
 
@@ -182,7 +185,6 @@ def _told(analysis: Analysis, out: Path) -> dict[str, Any]:
 
 def _show(analysis: Analysis, out: Path) -> None:
     """A row a person: how long it was seen, which share of that each answer has, and when each is at its most."""
-    from rich.markup import escape
     from rich.table import Table
 
     from mien.lengths import told_length
@@ -207,12 +209,11 @@ def _show(analysis: Analysis, out: Path) -> None:
         if (more := len(analysis.persons) - MOST_SHOWN) > 0:
             output.print(f"and {more} more, seen for less long; all are in {escape(str(out / 'analysis.json'))}")
     else:
-        output.print("Nobody was found that the model could look at." if analysis.models else "")
-    say(f"{out}: {', '.join(analysis.files)}")
+        output.print("Nobody was found that the model could look at.")
+    say(f"{escape(str(out))}: {', '.join(analysis.files)}")
 
 
 def _shares(person: Any, *, is_picture: bool) -> str:
-    from rich.markup import escape
 
     peaks = {peak.word: peak for peak in person.peaks}
     parts = []
@@ -220,7 +221,9 @@ def _shares(person: Any, *, is_picture: bool) -> str:
         if share < LEAST_SHARE:
             continue
         if is_picture:
-            parts.append(f"{escape(word)} {100 * person.means[word]:.0f} %" if word in peaks else f"[dim]{word}[/]")
+            parts.append(
+                f"{escape(word)} {100 * person.means[word]:.0f} %" if word in peaks else f"[dim]{escape(word)}[/]"
+            )
         elif word in peaks:
             parts.append(f"[green]{escape(word)}[/] {100 * share:.0f} % [dim]({_clock(peaks[word].time_s)})[/]")
         else:
@@ -230,6 +233,6 @@ def _shares(person: Any, *, is_picture: bool) -> str:
 
 def _clock(seconds: float) -> str:
     """Hours where there are any, minutes, seconds: 1:02:03.5, 0:03.5."""
-    hours, rest = divmod(round(seconds, 2), 3600)
+    hours, rest = divmod(round(seconds, 1), 3600)
     minutes, s = divmod(rest, 60)
     return (f"{int(hours)}:{int(minutes):02d}" if hours else f"{int(minutes)}") + f":{s:04.1f}"

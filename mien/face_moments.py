@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float32
 from torch import Tensor
 
-from mien.analyze.looks import embed_squares
+from mien.analyze.looks import batches, embed_squares
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.seen_faces import SeenFace, seen_faces
 from mien.inference import PREPARING, Mien, require_media, require_prompts, require_window
@@ -20,6 +20,7 @@ from mien.prepare import prepared_alone
 from mien.prepare.faces import FaceSettings
 from mien.types import Clip
 
+NO_PICTURE = np.empty((0, 0, 3), np.uint8)  # of faces that have been looked at
 STORED_SHORT_SIDE = 1080
 """Frames are kept so large for faces to be cut from, where the file has as many pixels."""
 
@@ -73,10 +74,13 @@ def classify_faces(
     require_prompts(labels, templates)
     with prepared_alone(path, settings=FACES) as store:
         frames = every_so_many(store.whole_clip(path.stem), fps=store.frames(path.stem).info.fps, per_s=faces_per_s)
-        found = list(seen_faces(store, path.stem, frames=frames, size=model.config.preprocess.image_size))
+        found, parts = list[SeenFace](), list[Tensor]()
+        for faces in batches(seen_faces(store, path.stem, frames=frames, size=model.config.preprocess.image_size)):
+            parts.append(embed_squares(model, [face.picture for face in faces]))
+            found += [replace(face, picture=NO_PICTURE) for face in faces]
     if not found:
         return []
-    x = embed_squares(model, [face.picture for face in found])
+    x = torch.cat(parts)
     stretches = _stretches(found, window_s=window_s)
     embeddings = torch.stack([F.normalize(x[rows].mean(dim=0), dim=-1) for rows in stretches])
     scores = model.label_scores(embeddings, labels, templates=templates).tolist()

@@ -19,6 +19,7 @@ from mien.analyze.boxes_over_time import BoxesOverTime
 from mien.analyze.drawing import Drawn, Label, colour_of, draw_persons
 from mien.analyze.scene import Scene
 from mien.analyze.timeline import UNCERTAIN, Timeline
+from mien.media.container import open_media
 from mien.media.video import IMAGE_SUFFIXES, QUICK_SCALING, read_frames
 from mien.types import MienError
 from mien.whole_file import whole_file
@@ -52,7 +53,7 @@ def annotated_with(path: Path) -> str | None:
         with suppress(OSError), Image.open(path) as image:
             return str(image.info.get("comment", b"").decode(errors="replace")) or None
         return None
-    with suppress(av.error.FFmpegError), av.open(str(path), metadata_errors="replace") as container:
+    with suppress(av.error.FFmpegError), open_media(path) as container:
         return container.metadata.get(MARK)
     return None
 
@@ -95,7 +96,7 @@ def _annotate_video(
     total, last = round(10 * scene.video.duration_s), -1
     with (
         whole_file(out) as part,
-        av.open(str(path), metadata_errors="replace") as source,
+        open_media(path) as source,
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         container.metadata[MARK] = mark
@@ -176,9 +177,9 @@ class _Sound:
         self._container = container
         self._stream: Any = None
         self._packets: Iterator[Any] = iter(())
-        if not source.streams.audio:
+        heard = next((stream for stream in source.streams.audio if stream.codec_context is not None), None)
+        if heard is None:
             return
-        heard = source.streams.audio[0]
         self._is_copied = heard.codec_context.name in COPIED_SOUND
         if self._is_copied:
             self._stream = container.add_stream_from_template(heard)
@@ -217,7 +218,9 @@ class _Sound:
             packet.stream = self._stream
             self._container.mux(packet)
             return
-        with suppress(av.error.FFmpegError):
-            for frame in packet.decode():
-                frame.pts = None if frame.pts is None else max(0, frame.pts - origin)
-                self._container.mux(self._stream.encode(frame))
+        frames = []
+        with suppress(av.error.FFmpegError):  # what does not decode is silent
+            frames = packet.decode()
+        for frame in frames:
+            frame.pts = None if frame.pts is None else max(0, frame.pts - origin)
+            self._container.mux(self._stream.encode(frame))

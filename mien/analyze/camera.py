@@ -6,6 +6,7 @@ import errno
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -61,16 +62,17 @@ def record(
     with open_camera(device) as camera, whole_file(out) as part, av.open(str(part), "w", format="mp4") as made:
         stream: Any = None
         length_s = 0.0
-        for time_s, frame in _until_interrupted(_timed(camera)):
-            if (seconds is not None and time_s >= seconds) or should_stop():
-                break
-            if stream is None:
-                stream = _add_stream(made, frame)
-            even = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
-            even.pts, even.time_base = round(time_s * TICKS), Fraction(1, TICKS)
-            made.mux(stream.encode(even))
-            length_s = time_s
-            on_seconds(time_s)
+        with suppress(KeyboardInterrupt):
+            for time_s, frame in _timed(camera):
+                if (seconds is not None and time_s >= seconds) or should_stop():
+                    break
+                if stream is None:
+                    stream = _add_stream(made, frame)
+                even = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
+                even.pts, even.time_base = round(time_s * TICKS), Fraction(1, TICKS)
+                made.mux(stream.encode(even))
+                length_s = time_s
+                on_seconds(time_s)
         if stream is None:
             raise MienError(f"not one picture came from {device}; is it covered by a switch, or in use?")
         made.mux(stream.encode(None))
@@ -94,13 +96,6 @@ def _decoded(camera: Any) -> Iterator[Any]:
     except (av.error.FFmpegError, OSError) as error:
         if error.errno not in (errno.ENODEV, errno.EIO):  # unplugged: what came is kept
             raise MienError(f"the camera stopped: {error}; record again") from error
-
-
-def _until_interrupted(frames: Iterator[tuple[float, Any]]) -> Iterator[tuple[float, Any]]:
-    try:
-        yield from frames
-    except KeyboardInterrupt:
-        return
 
 
 def _add_stream(made: Any, frame: Any) -> Any:

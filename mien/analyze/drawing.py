@@ -111,7 +111,7 @@ def _rounded(xyxy: Float[np.ndarray, "4"]) -> Rectangle:
     return x0, y0, x1, y1
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _chip(label: Label, colour: Colour, size: int) -> UInt8[np.ndarray, "h w 3"]:
     """A label as a picture of its own: white on the person's colour, the words on near-black with bars behind them."""
     font, pad, line = _font(size), max(2, size // 4), round(size * 1.35)

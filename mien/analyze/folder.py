@@ -65,6 +65,10 @@ def named_files(folder: Path, out_folder: Path) -> dict[str, Path]:
     """
     outside = [path for path in media_files(folder) if out_folder.resolve() not in path.resolve().parents]
     relative = [path.relative_to(folder) for path in outside]
-    stems = Counter(path.with_suffix("") for path in relative)
-    names = [(path if stems[path.with_suffix("")] > 1 else path.with_suffix("")).as_posix() for path in relative]
+    stems, wholes = Counter(path.with_suffix("") for path in relative), set(relative)
+    names = [
+        (path if stems[stem] > 1 or stem in wholes else stem).as_posix()
+        for path in relative
+        for stem in [path.with_suffix("")]
+    ]
     return dict(zip(names, outside, strict=True))

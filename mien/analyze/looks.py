@@ -43,7 +43,7 @@ def look_at_faces(
 ) -> Iterator[Looks]:
     """Every face in each `every`-th stored picture, by picture; embeddings are L2-normalised."""
     size, frames = model.config.preprocess.image_size, range(0, len(store.frames(video)), every)
-    for faces in _batches(seen_faces(store, video, frames=frames, size=size, on_frame=on_frame)):
+    for faces in batches(seen_faces(store, video, frames=frames, size=size, on_frame=on_frame)):
         yield _looks(faces, embed_squares(model, [face.picture for face in faces]).numpy())
 
 
@@ -74,7 +74,7 @@ def look_at_persons(
     reach = clip_s / 2 * reader.info.fps  # in stored pictures, to both sides
     waiting = _Waiting(reach=reach, num_frames=model.config.clip.num_frames)
     pictures = _persons(model, store, video, every=every, on_frame=on_frame)
-    for cuts in _batches(pictures):
+    for cuts in batches(pictures):
         boxes = torch.stack([torch.from_numpy(cut.box) for cut in cuts])[:, None]  # n 1 4
         x = model.encode_subjects(_pixels([cut.square for cut in cuts]), boxes).float().cpu()
         yield from _joined(model, waiting.add(cuts, x.numpy()))
@@ -119,7 +119,7 @@ def square_around(xyxy: Float[np.ndarray, "4"], *, height: int, width: int) -> C
     return Crop(left=float(np.clip(left, 0, width - side)), top=float(np.clip(top, 0, height - side)), side=float(side))
 
 
-def _batches(cuts: Iterable[T]) -> Iterator[list[T]]:
+def batches(cuts: Iterable[T]) -> Iterator[list[T]]:
     waiting = iter(cuts)
     while batch := list(itertools.islice(waiting, BATCH)):
         yield batch

@@ -109,7 +109,8 @@ def _analyze(models: Models, path: Path, out: Path, tell: OnProgress) -> Analysi
     if (known := _finished(out, marks)) is None:
         scene = _look(models, path, out, marks, tell)
         _answer(models, path, out, scene, marks, tell)
-        known = _record(models, out, scene, marks)
+        known = _record(models, path, out, scene, marks)
+        (out / PAGE_FILE).unlink(missing_ok=True)  # one of other words would pass for this one's if we were stopped
         known.save(out)
         write_page(out)
     if not models.settings.keep_store and _is_ours(out / STORE):
@@ -214,7 +215,7 @@ def _answer(models: Models, path: Path, out: Path, scene: Scene, marks: Marks, t
         annotated.unlink(missing_ok=True)
 
 
-def _record(models: Models, out: Path, scene: Scene, marks: Marks) -> Analysis:
+def _record(models: Models, path: Path, out: Path, scene: Scene, marks: Marks) -> Analysis:
     settings, eyes = models.settings, models.eyes
     timeline = Timeline.load(out)
     step_s = 0.0 if scene.video.is_picture else 1 / settings.samples_per_s
@@ -222,7 +223,7 @@ def _record(models: Models, out: Path, scene: Scene, marks: Marks) -> Analysis:
     return Analysis(
         version=__version__,
         fingerprint=marks.all,
-        video=scene.video,
+        video=scene.video.model_copy(update={"path": str(path)}),  # it may have been moved since it was looked at
         settings=settings,
         words=timeline.words,
         numbers=timeline.numbers,

@@ -97,7 +97,7 @@ def see_scene(path: Path, store: Store, *, settings: AnalyzeSettings, made_with:
             path=str(path),
             name=path.name,
             num_bytes=path.stat().st_size,
-            duration_s=0.0 if is_picture else probe.duration_s,
+            duration_s=0.0 if is_picture else probe.duration_s or len(reader) / reader.info.fps,
             width=probe.width,
             height=probe.height,
             fps=0.0 if is_picture else probe.fps,

@@ -57,7 +57,8 @@ def _answered(
     for number, own in enumerate(eyes):
         for some in read_embeddings(embeddings_file(out, own.source)):
             scores.append(own.question.answer(some.embedding))
-            places.append(Looks(frame=some.frame, track=some.track, xyxy=some.xyxy, embedding=some.embedding[:, :0]))
+            nothing = np.empty((len(some.frame), 0), np.float32)  # a view would keep the embeddings alive
+            places.append(Looks(frame=some.frame, track=some.track, xyxy=some.xyxy, embedding=nothing))
             sources += [number] * len(some.frame)
     question, source = eyes[0].question, np.array(sources, np.int64)
     frame = np.concatenate([np.zeros(0, np.int32), *(some.frame for some in places)])

@@ -27,9 +27,9 @@ class AnalyzeSettings(Config):
     """What `mien evaluate --save-heads` wrote: one head's .safetensors, or the folder of several."""
     samples_per_s: float = Field(4.0, gt=0, le=60)
     """How often everyone is looked at."""
-    clip_s: float = Field(4.0, gt=0)
+    clip_s: float = Field(4.0, gt=0, allow_inf_nan=False)
     """How many seconds `model` sees of a person at a time, the moment scored in their middle."""
-    smoothing_s: float = Field(0.5, ge=0)
+    smoothing_s: float = Field(0.5, ge=0, allow_inf_nan=False)
     """Standard deviation of the Gaussian that probabilities are averaged with over time; 0 leaves them as they are."""
     min_confidence: float = Field(0.6, ge=0, le=1)
     """Where the likeliest word is less probable, the answer is "uncertain"; why 0.6: docs/benchmarks/analyze.md."""

@@ -43,7 +43,7 @@ class FaceAnswer(BaseModel):
     box: list[float] = Field(description="x0, y0, x1, y1 in pixels of the file as it is displayed.")
     scores: dict[str, float] = Field(description="A probability a word; they sum to one.")
     top: str = Field(description="The word of the highest score.")
-    person: int = Field(description="The same person has the same number; below 0 where no body was found.")
+    person: int = Field(description="The same person, or face without a body, has the same number.")
     start_s: float | None = Field(None, description="Of videos: when this stretch's first face was seen.")
     end_s: float | None = None
 

@@ -88,14 +88,18 @@ class Guard:
         if self._token is not None:
             kind, _, given = headers.get("authorization", "").partition(" ")
             is_ours = hmac.compare_digest(given.strip().encode(), self._token) and kind.lower() == "bearer"
-            if (path.startswith("/v1/") or path == "/metrics") and not is_ours:
+            if ("/v1/" in path or path.endswith("/metrics")) and not is_ours:  # whatever path it is mounted below
                 raise Refused(
                     401, "send the server's token: Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
                 )
             return
         host = headers.get("host", "")
-        if is_loopback(self._settings.host) and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        try:
+            name, origin_host = urlsplit(f"//{host}").hostname or "", urlsplit(headers.get("origin", "")).netloc
+        except ValueError:
+            raise Refused(400, "Host or Origin is no address") from None
+        if is_loopback(self._settings.host) and not is_loopback(name):
             raise Refused(403, f"this server is for its own machine; it is not called {host!r}")
         origin = headers.get("origin")
-        if origin is not None and method not in ("GET", "HEAD") and urlsplit(origin).netloc != host:
+        if origin is not None and method not in ("GET", "HEAD") and origin_host != host:
             raise Refused(403, f"pages of {origin} may not use this server")

@@ -101,7 +101,8 @@ class JobQueue:
             now = time.monotonic()
             old = [job for job in self._jobs.values() if job.ended_s and now - job.ended_s > self._limits.keep_s]
             for job in old:
-                await self.delete(job.id)
+                if job.id in self._jobs:  # else its client was quicker
+                    await self.delete(job.id)
 
     def counts(self) -> dict[str, int]:
         """How many jobs have each status."""

@@ -83,6 +83,8 @@ def _video(path: Path, *, limits: Limits, at_most_s: float) -> MediaFacts:
         if suffix is None or not container.streams.video:
             raise Refused(415, f"the file has no moving pictures, or is of another kind than what is taken: {TAKEN}")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise Refused(415, "the video's pictures are of a kind that nothing here decodes")
         told_s = max((container.duration or 0) / av.time_base, float((stream.duration or 0) * stream.time_base))
         _require_short(told_s, at_most_s)
         frames, seen_s = _count(container, stream, most=limits.video_frames, at_most_s=at_most_s)

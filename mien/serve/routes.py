@@ -32,6 +32,7 @@ from mien.serve.uploads import is_form, received, received_json
 RESULTS = {
     "timeline.json": "application/json",
     "timeline.csv": "text/csv; charset=utf-8",
+    "timeline.jsonl": "application/x-ndjson",
     "timeline.parquet": "application/vnd.apache.parquet",
     "report.html": "text/html; charset=utf-8",
     "annotated.mp4": "video/mp4",
@@ -110,7 +111,7 @@ async def embed(request: Request) -> EmbeddingsAnswer:
             return await _embed_picture(request, service)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refused(415, "send a picture as multipart/form-data, or texts as application/json")
-        form = parse_json(EmbedTexts, await received_json(request))
+        form = parse_json(EmbedTexts, await received_json(request, limits=service.limits))
         task = EmbedTextsTask(texts=require_few(form.texts, limits=service.limits), model=form.model)
         rows = await service.answer(request, task, folder=service.folder)
     return EmbeddingsAnswer(embeddings=rows, boxes=[], model=_model_name(service, form.model))

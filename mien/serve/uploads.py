@@ -23,6 +23,7 @@ from mien.serve.settings import Limits, MiB
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+MOST_FIELDS = 16
 FIELD_BYTES = 16 * 1024
 """All words of a form together."""
 JSON_BYTES = MiB
@@ -77,14 +78,20 @@ async def received(request: Request, root: Path, *, limits: Limits) -> AsyncIter
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def received_json(request: Request) -> bytes:
+async def received_json(request: Request, *, limits: Limits) -> bytes:
     """A small body, as it is."""
     _require_length(request, at_most=JSON_BYTES)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > JSON_BYTES:
-            raise Refused(413, f"the body is larger than {JSON_BYTES:,} bytes")
+    try:
+        async with asyncio.timeout(limits.upload_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > JSON_BYTES:
+                    raise Refused(413, f"the body is larger than {JSON_BYTES:,} bytes")
+    except TimeoutError:
+        raise Refused(408, f"the body took longer than {limits.upload_s:g} s") from None
+    except ClientDisconnect:
+        raise Refused(400, "the client left before all of the body had come") from None
     return bytes(body)
 
 
@@ -170,6 +177,8 @@ class _Form:
             raise Refused(422, "the file goes into the field `file`, with a file name, and nothing else does")
         if self._part in self.fields or (is_file and self.file_name is not None):
             raise Refused(422, f"the field {self._part!r} comes twice")
+        if not is_file and len(self.fields) >= MOST_FIELDS:
+            raise Refused(422, f"a form has at most {MOST_FIELDS} fields beside the file")
         if is_file:
             self.file_name = options[b"filename"].decode("utf-8", "replace")
         self._text = None if is_file else bytearray()

@@ -151,7 +151,8 @@ class Crew:
             log.warning("a working process died at %s, exit code %s", type(task).__name__, worker.process.exitcode)
             raise WorkerDied from error
         finally:
-            loop.remove_reader(worker.pipe.fileno())
+            if not worker.pipe.closed:
+                loop.remove_reader(worker.pipe.fileno())
 
     def _employ(self) -> None:
         ours, theirs = CONTEXT.Pipe()
@@ -163,6 +164,8 @@ class Crew:
         self._idle.put_nowait(worker)
 
     def _dismiss(self, worker: _Worker) -> None:
+        if worker not in self._all:  # the server is being closed
+            return
         self._all.discard(worker)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.process.pid, signal.SIGKILL)  # with what it may have started

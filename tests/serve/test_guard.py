@@ -140,3 +140,14 @@ def test_port_that_is_taken_is_one_message() -> None:
         settings = ServeSettings(port=taken.getsockname()[1])
         with pytest.raises(MienError, match="choose another --port"):
             serve(settings, on_start=lambda address: None)
+
+
+@pytest.mark.parametrize("path", ["/mien/v1/jobs/x", "/mien/metrics"])
+def test_below_a_prefix_the_token_is_asked_for_too(path: str) -> None:
+    asked = TestClient(create_app(ServeSettings.model_validate({"token": TOKEN})), root_path="/mien")
+    assert asked.get(path).status_code == 401
+
+
+@pytest.mark.parametrize("headers", [{"Host": "["}, {"Host": "localhost", "Origin": "http://["}])
+def test_what_is_no_address_is_refused(headers: dict[str, str]) -> None:
+    assert client().get("/healthz", headers=headers).status_code == 400

@@ -127,9 +127,9 @@ def test_large_file_is_never_held_in_memory(tmp_path: Path) -> None:
 
 
 def test_json_is_read_up_to_a_limit() -> None:
-    assert asyncio.run(received_json(request(b"[1]", content_type="application/json"))) == b"[1]"
+    assert asyncio.run(received_json(request(b"[1]", content_type="application/json"), limits=Limits())) == b"[1]"
     with pytest.raises(Refused, match="larger than"):
-        asyncio.run(received_json(request(bytes(2**20 + 1), chunk=2**16)))
+        asyncio.run(received_json(request(bytes(2**20 + 1), chunk=2**16), limits=Limits()))
 
 
 @given(st.text() | st.sampled_from(["../../etc/passwd", "..", "C:\\x\\..\\y.mp4", "a/b\0c.mp4", "%d.mp4", "-rf"]))
@@ -141,3 +141,9 @@ def test_harmless_name_keeps_what_tells() -> None:
     assert harmless("C:\\films\\My film (1).mp4") == "My-film-1"
     assert harmless("../../etc/passwd") == "passwd"
     assert harmless("...") == "upload"
+
+
+def test_a_form_of_very_many_fields_is_refused(tmp_path: Path) -> None:
+    fields = b"".join(part(f"field{number}", b"") for number in range(uploads.MOST_FIELDS + 1))
+    with pytest.raises(Refused, match="at most 16 fields"):
+        receive(request(FILE + fields + END), tmp_path)
