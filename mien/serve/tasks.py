@@ -143,7 +143,8 @@ class Hands:
         if task.of == "faces":
             found = classify_faces(model, path, ["a face"])
             return [{"embedding": face.embedding.tolist(), "box": [round(x, 2) for x in face.xyxy]} for face in found]
-        embedding = model.embed_file(path)[0].embedding
+        # a model of faces takes the whole picture as one; of scenes, people are found in it
+        embedding = model.embed(path, cropped=model.config.shown == "faces")[0]
         return [{"embedding": (embedding / (embedding**2).sum() ** 0.5).tolist(), "box": None}]
 
     def _model(self, name: ModelName) -> Mien:
