@@ -26,13 +26,13 @@ from torch import Tensor
 
 from mien.hub import load_model, save_model
 from mien.media.transforms import Preprocess
-from mien.model_folder import ModelFolder, Precision
+from mien.model_folder import GraphPrecision, ModelFolder
 from mien.models.int8 import use_int8
 from mien.models.video_clip import VideoClip, VideoClipConfig
 from mien.onnx_clip import OnnxClip
 from mien.onnx_export import export_onnx
 
-ONNX: dict[str, Precision] = {"onnx float32": "float32", "onnx int8": "int8"}
+ONNX: dict[str, GraphPrecision] = {"onnx float32": "float32", "onnx int8": "int8"}
 USUAL_NAMES = {
     "norm1": "ln_1",
     "norm2": "ln_2",
@@ -83,7 +83,7 @@ def main() -> None:
         print(json.dumps(row), flush=True)
 
 
-def as_graphs(model: VideoClip, *, precision: Precision, threads: int) -> OnnxClip:
+def as_graphs(model: VideoClip, *, precision: GraphPrecision, threads: int) -> OnnxClip:
     """The same network and weights, run by onnxruntime."""
     with tempfile.TemporaryDirectory() as folder:
         config = ModelFolder(
