@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from mien import Mien
 from mien.cli import app
 from mien.hub import load_model
-from mien.inference import write_moments
+from mien.moment_table import write_moments
 from mien.onnx_export import export_onnx
 from mien.types import MienError
 
