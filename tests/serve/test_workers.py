@@ -97,7 +97,9 @@ def test_task_called_off_ends_its_process_and_what_that_started(tmp_path: Path) 
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert not is_alive(int(noted.read_text()))
+        async with asyncio.timeout(10):  # it is killed, and a busy machine takes its time to bury it
+            while is_alive(int(noted.read_text())):
+                await asyncio.sleep(0.05)
         assert await crew.run("echo x", folder=tmp_path, timeout_s=60) == "x"
 
     with_crew(use)
