@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 
+from mien.media.container import open_media
 from mien.types import MienError
 
 FPS = 25
@@ -54,7 +55,7 @@ def _jpeg(path: Path) -> bytes:
 def _size_of(path: Path) -> tuple[int, int]:
     """Width and height."""
     try:
-        with av.open(str(path)) as picture:
+        with open_media(path) as picture:
             stream = picture.streams.video[0]
             return stream.width, stream.height
     except (av.FFmpegError, IndexError) as error:
