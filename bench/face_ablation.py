@@ -1,6 +1,6 @@
 """Which parts of EmoCapCLIP help on faces? Its terms and its mining of positives, on FER+, with seeds.
 
-    python bench/face_ablation.py FERPLUS --out runs/ablation            (resumable; half an hour on two cores)
+    python bench/face_ablation.py FERPLUS --out runs/ablation            (resumable; an hour and more on two cores)
 
 A small tower is trained from random weights for every variant and seed, on captions written from the votes of FER+'s
 training split, and scored on its test split: zero-shot by prompts, and by a linear probe. The table (mean and standard
