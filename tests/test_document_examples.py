@@ -21,7 +21,7 @@ DOCS = ROOT / "docs"
 PYTHON = re.compile(r"^```python\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 ELSEWHERE = {
     "docs/exchange.md": "tests/exchange/test_documents.py runs it",
-    "docs/search.md": "wants a store with faces",
+    "docs/searching.md": "wants a store with faces",
     "docs/shipping.md": "wants ONNX graphs, and a fitted head",
 }
 """Pages whose examples are not run here, and why."""
