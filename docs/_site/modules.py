@@ -15,7 +15,7 @@ PACKAGES = (
     "media", "perception", "language", "captions", "models", "data", "prepare", "exchange", "losses", "methods",
     "train", "eval", "eval.benchmarks", "analyze", "search", "explain", "theatre", "inspect",
 )  # fmt: skip
-"""A page each, where there is one; what lies in no package is the page `mien`. What `serve` answers is in its OpenAPI."""
+"""A page each, where there is one; what lies in no package is the page `mien`. The server has its OpenAPI instead."""
 
 FIRST = ("inference", "face_moments", "moment_table", "hub", "types", "config", "text")
 """Of the page `mien`, what most come for; the rest follows by name."""
