@@ -1,5 +1,6 @@
 import errno
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,8 +31,9 @@ def videos(tmp_path: Path) -> Path:
     """Two videos of 6 s with subtitles, one in a folder, one with a side-car; and one without either."""
     folder = tmp_path / "videos"
     (folder / "series").mkdir(parents=True)
-    for name in ("series/a", "b", "c"):
-        write_video(folder / f"{name}.mp4", num_frames=30, fps=5)
+    write_video(folder / "b.mp4", num_frames=30, fps=5)
+    for name in ("series/a", "c"):  # of one size, as the largest would be the first
+        shutil.copy(folder / "b.mp4", folder / f"{name}.mp4")
     for name in ("series/a", "b"):
         write_subtitles(folder / f"{name}.srt", LINES)
     (folder / "b.boxes.csv").write_text("time_s,track,x0,y0,x1,y1\n0,0,1,2,33,44\n1,0,1,2,33,44\n2,0,1,2,33,44\n")

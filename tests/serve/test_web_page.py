@@ -155,9 +155,9 @@ def test_everything_works_by_keyboard(page: Any, tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4")
     press = page.keyboard.press
     page.bring_to_front()
-    press("Tab")
-    wait_until(page, "document.activeElement.id === 'file'")
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser() as chooser:  # from here on, so that it surely listens when Enter is pressed
+        press("Tab")
+        wait_until(page, "document.activeElement.id === 'file'")
         press("Enter")
     chooser.value.set_files(video)
     press("Tab")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_process_killed_while_idle_is_replaced_before_its_next_task(tmp_path: Pa
     async def use(crew: Crew) -> None:
         pid = await crew.run("pid", folder=tmp_path, timeout_s=60)
         os.kill(pid, 9)
-        while is_alive(pid):
+        while pid in {child.pid for child in multiprocessing.active_children()}:  # until its last thread has ended
             await asyncio.sleep(0.05)
         assert await crew.run("echo x", folder=tmp_path, timeout_s=60) == "x"
 
