@@ -53,7 +53,7 @@ def analyze(
     annotate: Annotated[bool, typer.Option(help="Draw the result into a copy of the video.")] = True,
     keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep decoded pictures and boxes.")] = False,
     seconds: Annotated[float | None, typer.Option(help="How long to record a camera; else until Ctrl-C.")] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="Analyse six seconds that come with the package.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Analyse ten seconds that come with the package.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For a machine to read.")] = False,
 ) -> None:
     """Say who shows which emotion when: a table, a page, an annotated video. Offline; apparent emotion only.

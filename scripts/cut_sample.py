@@ -1,6 +1,6 @@
 """Cuts the clip that `mien analyze --sample` analyses out of a longer one, and encodes it anew (H.264, AAC).
 
-    python scripts/cut_sample.py WolfgangLanger_Pexels.mp4 --start 5 --end 11
+    python scripts/cut_sample.py WolfgangLanger_Pexels.mp4 --start 2.1 --end 12.6
 
 What it is cut from: a clip by Wolfgang Langer of pexels.com, under the Pexels licence; see NOTICE.
 """

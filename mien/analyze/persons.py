@@ -35,7 +35,7 @@ def summarise_persons(timeline: Timeline, *, step_s: float, end_s: float, num_pe
                 start_s=float(time_s[rows[0]]),
                 end_s=round(max(float(time_s[rows[-1]]), min(float(time_s[rows[-1]]) + step_s, end_s)), 6),
                 num_samples=len(rows),
-                seconds=round(len(rows) * step_s, 6),
+                seconds=round(float(np.clip(end_s - time_s[rows], 0.0, step_s).sum()), 6),
                 shares={word: round(counts[word] / len(rows), 6) for word in told},
                 means={name: round(float(values[rows].mean()), 6) for name, values in scores.items()},
                 peaks=tuple(

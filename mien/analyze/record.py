@@ -67,8 +67,9 @@ class Peak(Config):
 class Person(Config):
     """One person, or one face that no person's box holds, as far as it could be followed: never across a cut.
 
-    seconds: samples at which this one was scored, times the step. shares: of these samples, that of each answer,
-    "uncertain" among them; they sum to one. means: the mean of each word's probability, and of each number.
+    seconds: samples at which this one was scored, times the step, none beyond the video's end. shares: of these
+    samples, that of each answer, "uncertain" among them; they sum to one. means: the mean of each word's probability,
+    and of each number.
     """
 
     track: int

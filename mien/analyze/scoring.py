@@ -17,9 +17,7 @@ from mien.analyze.scene import Scene, shot_of, stored_per_sample
 from mien.analyze.settings import AnalyzeSettings
 from mien.analyze.smoothing import groups_of, smooth
 from mien.analyze.timeline import Seen, Timeline, make_timeline
-from mien.media.video import picture_times
-
-TIME_TOLERANCE_S = 1e-3  # as mien.media.video has it
+from mien.media.video import TIME_TOLERANCE_S, picture_times
 
 
 def score(

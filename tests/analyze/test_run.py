@@ -1,4 +1,4 @@
-"""A whole analysis, of the six seconds that come with the package: a woman in distress, who then smiles."""
+"""A whole analysis, of the ten seconds that come with the package: a woman in distress, who then smiles."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_she_is_sad_first_and_happy_last(analysed: Path) -> None:
     assert set(table["track"].to_pylist()) == {0}
     assert (top[0], top[-1]) == ("sadness", "happiness")
     assert "uncertain" in top
-    assert table["time_s"].to_pylist() == [i / 4 for i in range(25)]
+    assert table["time_s"].to_pylist() == [i / 4 for i in range(43)]
 
 
 def test_rows_sum_to_one_and_tell_the_picture_shown(analysed: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_annotated_video_is_as_long_sounds_and_shows_the_box(analysed: Path)
     with av.open(str(annotated)) as container:
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
         heard = float(container.streams.audio[0].duration * container.streams.audio[0].time_base)
-    assert heard == pytest.approx(6.0, abs=0.1)
+    assert heard == pytest.approx(10.5, abs=0.1)
     row = Timeline.load(analysed).table.to_pylist()[8]
     pictures = (list(read_frames(path, fps=4, short_side=None))[8].rgb.astype(int) for path in (annotated, SAMPLE))
     changed = np.abs(np.subtract(*pictures)).sum(axis=2)
