@@ -201,8 +201,7 @@ def _show(analysis: Analysis, out: Path) -> None:
         table.add_column("seen", no_wrap=True)
         table.add_column("shows (share of that time; most of it at)")
         for person in analysis.persons[:MOST_SHOWN]:
-            who = f"{'person' if person.has_body else 'face'} {person.track}"
-            who += ", whole" if person.source == "person" else ""
+            who = f"person {person.track}{', whole' if person.source == 'person' else ''}"
             seen = "" if video.is_picture else f"{_clock(person.start_s)}–{_clock(person.end_s)}"
             table.add_row(who, seen, _shares(person, is_picture=video.is_picture))
         output.print(table)

@@ -16,7 +16,7 @@ from torch import Tensor
 from mien.checkpoint import load_weights, whole_folder
 from mien.config import validate
 from mien.file_digest import sha256_of
-from mien.hub_fetch import fetch_folder
+from mien.hub_fetch import HUB, fetch_folder
 from mien.hub_push import push_files
 from mien.model_card import Measured, for_hub, model_card, with_results
 from mien.model_folder import CARD, CONFIG, FILES, FRAMES, PRETRAINING, TOKENIZER, WEIGHTS, ModelFolder
@@ -24,8 +24,6 @@ from mien.models.video_clip import VideoClip
 from mien.text import Tokenizer
 from mien.types import ASSETS, MienError
 
-HUB = "hf:"
-"""Stands before a hub id."""
 SHIPPED = {"face": ASSETS / "face"}
 """Models that come with the package, by their names; a folder of such a name is `./face`."""
 

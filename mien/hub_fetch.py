@@ -9,6 +9,14 @@ from typing import Any
 
 from mien.errors import MienError
 
+HUB = "hf:"
+"""Stands before a hub id."""
+
+
+def told_name(name: str) -> str:
+    """A model's or file's name, for whoever reads a result: of a path only its last part, its folders are private."""
+    return name if name.startswith(HUB) else Path(name).name
+
 
 def fetch_folder(name: str, *, files: Sequence[str]) -> Path:
     """The folder with those of `files` that OWNER/NAME or OWNER/NAME@REVISION has, from the cache if they are there.

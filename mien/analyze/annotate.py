@@ -144,9 +144,8 @@ class _Artist:
             (f"{self._words[i]} {100 * probabilities[i]:.0f} %", round(float(probabilities[i]), 2)) for i in likeliest
         )
         numbers = "".join(f"  {name} {values[row]:+.1f}" for name, values in self._numbers.items())
-        track, is_certain = int(self._track[row]), bool(self._is_certain[row])
-        who = f"{'person' if track < self._scene.num_persons else 'face'} {track}"
-        heading = f"{who}{numbers}{'' if is_certain else ': uncertain'}"
+        is_certain = bool(self._is_certain[row])
+        heading = f"person {self._track[row]}{numbers}{'' if is_certain else ': uncertain'}"
         return Label(heading=heading, bars=bars, widest=self._widest, is_certain=is_certain)
 
 

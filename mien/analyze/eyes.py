@@ -12,6 +12,7 @@ from mien.analyze.settings import AnalyzeSettings
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.store import Store
 from mien.hub import resolve, weights_hash
+from mien.hub_fetch import told_name
 from mien.inference import TEMPLATES, Mien
 
 TEMPLATES_FOR: dict[Source, tuple[str, ...]] = {"face": FACE_TEMPLATES, "person": TEMPLATES}
@@ -48,7 +49,7 @@ def _open(source: Source, name: str, settings: AnalyzeSettings, heads: Sequence[
     model = Mien.from_pretrained(folder)
     question = Question(model, words=settings.words, templates=settings.templates or TEMPLATES_FOR[source], heads=heads)
     facts = ModelFacts(
-        name=name,
+        name=told_name(name),
         weights_hash=weights,
         weights_license=model.config.weights_license,
         trained_on=model.config.trained_on,

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from mien.analyze.settings import AnalyzeSettings
 from mien.config import Config
+from mien.hub_fetch import told_name
 from mien.types import MienError
 from mien.whole_file import write_whole
 
@@ -131,6 +132,21 @@ class Analysis(Config):
     utterances: tuple[Utterance, ...]
     skipped: tuple[Left, ...]
     files: tuple[str, ...]
+
+    def without_folders(self) -> Analysis:
+        """The same for others to read: files and models by name, but not where on this machine they lie."""
+        asked = self.settings
+        short = {
+            "face_model": asked.face_model and told_name(asked.face_model),
+            "model": asked.model and told_name(asked.model),
+            "head": asked.head and Path(asked.head.name),
+        }
+        changed = {
+            "video": self.video.model_copy(update={"path": self.video.name}),
+            "settings": asked.model_copy(update=short),
+            "heads": tuple(head.model_copy(update={"path": Path(head.path).name}) for head in self.heads),
+        }
+        return self.model_copy(update=changed)
 
     def save(self, folder: Path) -> None:
         """Writes `analysis.json` into the folder."""

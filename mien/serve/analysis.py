@@ -34,7 +34,9 @@ def analyze_video(path: Path, out: Path, chosen: dict[str, Any], tell: Callable[
     from mien.analyze import analyze
 
     analyze(path, out, settings=require_settings(chosen), on_progress=tell)
-    video = Analysis.load(out).video
+    record = Analysis.load(out)
+    record.without_folders().save(out)
+    video = record.video
     facts = {"duration_s": video.duration_s, "width": video.width, "height": video.height, "fps": video.fps}
     timeline = Timeline.load(out)
     write_whole(out / JSON_FILE, timeline_json(timeline.table, words=timeline.words, video=facts))

@@ -51,7 +51,7 @@ class EmbedForm(_Form):
     )
 
 
-class EmbedTexts(_Form):
+class EmbedTextsForm(_Form):
     """The JSON that /v1/embed takes as well."""
 
     texts: list[str] = Field(min_length=1)

@@ -30,6 +30,9 @@ REPORT_CSP = (
 )
 """A report has its script and style in itself; in a sandbox, so that it can do nothing in this server's name."""
 
+MEDIA_HEADERS = {"Cross-Origin-Resource-Policy": "cross-origin"}
+"""Of what a report shows: in its sandbox it has no origin of its own. Nobody else can guess the address."""
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

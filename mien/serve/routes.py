@@ -10,27 +10,28 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel
 
 from mien import __version__
+from mien.hub_fetch import told_name
 from mien.serve import metrics
 from mien.serve.answers import EmbeddingsAnswer, ErrorAnswer, FaceAnswer, FacesAnswer, HealthAnswer, JobAnswer
 from mien.serve.forms import (
     AnalyzeForm,
     ClassifyForm,
     EmbedForm,
-    EmbedTexts,
+    EmbedTextsForm,
     parse_form,
     parse_json,
     require_few,
     split_words,
 )
-from mien.serve.guard import REPORT_CSP
+from mien.serve.guard import MEDIA_HEADERS, REPORT_CSP
 from mien.serve.refusal import Refused
 from mien.serve.service import Service
-from mien.serve.tasks import Classify, EmbedPicture, Look, ModelName
-from mien.serve.tasks import EmbedTexts as EmbedTextsTask
+from mien.serve.tasks import Classify, EmbedPicture, EmbedTexts, Look, ModelName
 from mien.serve.uploads import is_form, received, received_json
 
 RESULTS = {
     "timeline.json": "application/json",
+    "analysis.json": "application/json",
     "timeline.csv": "text/csv; charset=utf-8",
     "timeline.jsonl": "application/x-ndjson",
     "timeline.parquet": "application/vnd.apache.parquet",
@@ -39,6 +40,9 @@ RESULTS = {
     "annotated.jpg": "image/jpeg",
 }
 """The files of an analysis that are given out, and what they are."""
+
+HEADERS_OF = {".html": {"Content-Security-Policy": REPORT_CSP}, ".mp4": MEDIA_HEADERS, ".jpg": MEDIA_HEADERS}
+"""By a result's ending."""
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -102,7 +106,7 @@ async def classify(request: Request) -> FacesAnswer:
     return FacesAnswer(faces=[FaceAnswer.model_validate(face) for face in faces])
 
 
-@router.post("/v1/embed", responses=UPLOAD_ERRORS, openapi_extra=_body(EmbedForm, also_json=EmbedTexts))
+@router.post("/v1/embed", responses=UPLOAD_ERRORS, openapi_extra=_body(EmbedForm, also_json=EmbedTextsForm))
 async def embed(request: Request) -> EmbeddingsAnswer:
     """Embeddings of a picture's faces, of the whole picture, or (sent as JSON) of texts."""
     service = _service(request)
@@ -111,8 +115,8 @@ async def embed(request: Request) -> EmbeddingsAnswer:
             return await _embed_picture(request, service)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refused(415, "send a picture as multipart/form-data, or texts as application/json")
-        form = parse_json(EmbedTexts, await received_json(request, limits=service.limits))
-        task = EmbedTextsTask(texts=require_few(form.texts, limits=service.limits), model=form.model)
+        form = parse_json(EmbedTextsForm, await received_json(request, limits=service.limits))
+        task = EmbedTexts(texts=require_few(form.texts, limits=service.limits), model=form.model)
         rows = await service.answer(request, task, folder=service.folder)
     return EmbeddingsAnswer(embeddings=rows, boxes=[], model=_model_name(service, form.model))
 
@@ -166,7 +170,7 @@ async def delete_job(request: Request, id: str) -> JobAnswer:
     response_class=Response,
 )
 async def result(request: Request, id: str, result: str) -> Response:
-    """A file of an analysis: timeline.json, timeline.csv, timeline.parquet, report.html, annotated.mp4 or .jpg."""
+    """A file of an analysis: timeline.json, timeline.csv, analysis.json, report.html, annotated.mp4 and so on."""
     found = _service(request).jobs.get(id)
     if result not in RESULTS:
         raise Refused(404, f"there is no such result; there are {', '.join(RESULTS)}")
@@ -178,12 +182,10 @@ async def result(request: Request, id: str, result: str) -> Response:
 def _file(path: Path, *, kind: str) -> Response:
     if not path.is_file():
         raise Refused(404, f"this analysis has no {path.name}")
-    headers = {"Content-Security-Policy": REPORT_CSP} if path.suffix == ".html" else {}
-    return FileResponse(path, media_type=kind, headers=headers)
+    return FileResponse(path, media_type=kind, headers=HEADERS_OF.get(path.suffix, {}))
 
 
 def _model_name(service: Service, model: ModelName) -> str:
-    """As it was asked for; of a folder here only its last part, for where it lies is nobody's business."""
     name = service.settings.face_model if model == "face" else service.settings.model
     assert name is not None, "refused by the working process"
-    return name if name.startswith("hf:") else Path(name).name
+    return told_name(name)

@@ -6,7 +6,7 @@ import ipaddress
 import os
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 
 from mien.config import Config
 from mien.errors import MienError
@@ -56,7 +56,7 @@ class ServeSettings(Config):
     port: int = Field(default=8000, ge=0, le=65535)
     """0: any that is free."""
     token: SecretStr | None = None
-    """What clients must send as `Authorization: Bearer TOKEN`."""
+    """What clients must send as `Authorization: Bearer TOKEN`; spaces and line ends around it do not count."""
     allow_anyone: bool = False
     folder: Path | None = None
     """Where uploads and results lie while they are needed; of this user, in the temporary folder, by default."""
@@ -69,6 +69,11 @@ class ServeSettings(Config):
     requests_at_once: PositiveInt = 1
     """Requests that are answered at once, each in a process of its own."""
     limits: Limits = Limits()
+
+    @field_validator("token")
+    @classmethod
+    def _stripped(cls, token: SecretStr | None) -> SecretStr | None:
+        return token and SecretStr(token.get_secret_value().strip())
 
     @property
     def threads(self) -> int:

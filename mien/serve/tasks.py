@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mien.serve.refusal import Refused
 from mien.serve.settings import Limits
+from mien.serve.workers import OnProgress
 
 if TYPE_CHECKING:
     from mien.inference import Mien
     from mien.serve.media_check import MediaFacts
-
-OnProgress = Callable[[str, int, int], None]
-"""Told the stage, and how much of how much of it is done."""
 
 AnalyzeVideo = Callable[[Path, Path, dict[str, Any], OnProgress], None]
 """Analyses the first path's video into the second's folder, under the settings; what `analysis.analyze_video` does."""

@@ -31,10 +31,11 @@ from mien.serve.settings import Limits
 CONTEXT = get_context("spawn")  # a forked copy of a process that has threads may hang
 log = logging.getLogger("uvicorn.error")
 
-Job = Callable[[Any, Callable[[str, int, int], None]], Any]
-"""Does one task, and tells of its progress; sent to each process once."""
-
 OnProgress = Callable[[str, int, int], None]
+"""Told the stage, and how much of how much of it is done."""
+
+DoTask = Callable[[Any, OnProgress], Any]
+"""Does one task, and tells of its progress; sent to each process once."""
 
 
 class WorkerDied(Exception):
@@ -58,10 +59,10 @@ class _Worker:
 class Crew:
     """`size` processes. Who asks while all are busy waits in line."""
 
-    def __init__(self, job: Job, *, size: int, limits: Limits) -> None:
+    def __init__(self, do: DoTask, *, size: int, limits: Limits) -> None:
         self.num_replaced = 0
         self._is_open = True
-        self._job = job
+        self._do = do
         self._size = size
         self._limits = limits
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
@@ -80,10 +81,10 @@ class Crew:
         on_start: Callable[[], None] = lambda: None,
         on_progress: OnProgress = lambda stage, done, total: None,
     ) -> Any:
-        """What the job makes of the task.
+        """What is made of the task.
 
         folder: temporary files are made there; deleting it is the caller's part. timeout_s: from when the work begins;
-        TimeoutError after it. Raises WorkerDied, and whatever MienError or Refused the job raised. Whoever is cancelled
+        TimeoutError after it. Raises WorkerDied, and whatever MienError or Refused that raised. Whoever is cancelled
         while the work is done ends it, with its process.
         """
         worker = await self._take()
@@ -156,7 +157,7 @@ class Crew:
 
     def _employ(self) -> None:
         ours, theirs = CONTEXT.Pipe()
-        process = CONTEXT.Process(target=_work, args=(self._job, theirs, self._limits.memory_bytes), daemon=True)
+        process = CONTEXT.Process(target=_work, args=(self._do, theirs, self._limits.memory_bytes), daemon=True)
         process.start()
         theirs.close()  # so that the pipe ends when the process does
         worker = _Worker(process, ours)
@@ -178,7 +179,7 @@ class Crew:
 # ── in the working process ───────────────────────────────────────────────────────────────────────
 
 
-def _work(job: Job, pipe: Connection, memory_bytes: int) -> None:
+def _work(do: DoTask, pipe: Connection, memory_bytes: int) -> None:
     """The life of a working process: a task in, messages on its progress and the result out, until it is killed."""
     os.setsid()  # Ctrl-C in the server's terminal is the server's business
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
@@ -187,10 +188,10 @@ def _work(job: Job, pipe: Connection, memory_bytes: int) -> None:
         while True:
             task, folder = pipe.recv()
             tempfile.tempdir = str(folder)
-            pipe.send(_done(job, task, pipe, folder=folder))
+            pipe.send(_done(do, task, pipe, folder=folder))
 
 
-def _done(job: Job, task: Any, pipe: Connection, *, folder: Path) -> tuple[_Told, Any]:
+def _done(do: DoTask, task: Any, pipe: Connection, *, folder: Path) -> tuple[_Told, Any]:
     last: tuple[str, int, int] | None = None
 
     def tell(stage: str, done: int, total: int) -> None:
@@ -200,7 +201,7 @@ def _done(job: Job, task: Any, pipe: Connection, *, folder: Path) -> tuple[_Told
             pipe.send((_Told.PROGRESS, *now))
 
     try:
-        return _Told.RESULT, job(task, tell)
+        return _Told.RESULT, do(task, tell)
     except Refused as error:
         return _Told.REFUSED, error
     except MienError as error:

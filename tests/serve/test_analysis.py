@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from made_videos import write_video
 
+from mien.hub import SHIPPED
 from mien.serve.analysis import analyze_video, require_settings, timeline_json
 from mien.serve.refusal import Refused
 
@@ -38,6 +40,14 @@ def test_settings_that_do_not_go_are_refused() -> None:
     with pytest.raises(Refused, match="samples_per_s") as refused:
         require_settings({"samples_per_s": -1})
     assert refused.value.status == 422
+
+
+def test_where_things_lie_on_the_server_is_not_told(tmp_path: Path) -> None:
+    video, model, out = write_video(tmp_path / "v.mp4"), tmp_path / "model", tmp_path / "out"
+    shutil.copytree(SHIPPED["face"], model)
+    analyze_video(video, out, {"words": ("joy", "anger"), "face_model": str(model)}, lambda *progress: None)
+    for name in ("analysis.json", "report.html", "timeline.json", "timeline.csv", "timeline.jsonl"):
+        assert str(tmp_path) not in (out / name).read_text(encoding="utf-8"), name
 
 
 @pytest.mark.slow

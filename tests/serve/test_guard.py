@@ -47,6 +47,11 @@ def test_without_the_token_nothing_is_told(path: str, given: str | None) -> None
     assert "token" in answer.json()["error"]["message"]
 
 
+def test_line_end_after_a_token_does_not_count() -> None:
+    answer = client(token=f"{TOKEN}\n").get("/v1/nosuch", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 404
+
+
 def test_with_the_token_one_gets_on() -> None:
     answer = client(token=TOKEN).get("/v1/nosuch", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 404

@@ -151,6 +151,14 @@ def test_person_is_picked_and_results_are_taken_away(page: Any, tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_report_that_is_opened_plays_its_video(page: Any, tmp_path: Path) -> None:
+    analyse(page, write_video(tmp_path / "a.mp4"))
+    job = page.locator("#csv").get_attribute("href").split("/")[2]
+    page.goto(f"{page.url}v1/jobs/{job}/report.html")
+    wait_until(page, "document.querySelector('video').readyState > 0")
+
+
+@pytest.mark.slow
 def test_everything_works_by_keyboard(page: Any, tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4")
     press = page.keyboard.press

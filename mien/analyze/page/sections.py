@@ -152,6 +152,7 @@ def nobody(analysis: Analysis) -> str:
 
 
 def _made_with(analysis: Analysis) -> str:
+    analysis = analysis.without_folders()
     rows = [("mien", analysis.version)]
     for source, model in analysis.models.items():
         license = f"; weights: {model.weights_license}" if model.weights_license else ""
