@@ -16,7 +16,7 @@ from pathlib import Path
 from mien.data.store import BOXES_FILE, FACES_FILE, FORMAT, FRAMES_FILE, SETTINGS_FILE, Store
 from mien.data.tables import write_boxes, write_faces
 from mien.media.frames import FrameReader, FrameWriter
-from mien.media.video import IMAGE_SUFFIXES, probe_video, read_frames
+from mien.media.video import IMAGE_SUFFIXES, TIME_TOLERANCE_S, pictures_at, probe_video, read_frames
 from mien.perception.detector import build_detector
 from mien.prepare.boxes import BoxSettings, annotated_boxes, detect_boxes
 from mien.prepare.faces import FaceSettings, detect_faces
@@ -88,7 +88,13 @@ def _frames_wanted(path: Path, at_s: float | None, window_s: float, *, fps: floa
 
 def _write_frames(path: Path, out: Path, *, first: int, count: int, settings: FrameSettings) -> None:
     probe = probe_video(path)
-    pictures = list(islice(read_frames(path, fps=settings.fps, short_side=settings.short_side), first, first + count))
+    times_s = [i / settings.fps for i in range(first, first + count)]
+    if probe.duration_s:  # what lies before is leapt over
+        shown_s = [time_s for time_s in times_s if time_s < probe.duration_s - TIME_TOLERANCE_S] or times_s[:1]
+        pictures = list(pictures_at(path, shown_s, short_side=settings.short_side))
+    else:  # where it ends is found by decoding it
+        decoded = read_frames(path, fps=settings.fps, short_side=settings.short_side)
+        pictures = list(islice(decoded, first, first + count))
     if not pictures:
         raise MienError(f"{path} has ended by {first / settings.fps:.1f} s; name an earlier second")
     info = VideoInfo(
