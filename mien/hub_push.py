@@ -19,6 +19,8 @@ def push_files(files: Mapping[str, Path | bytes], repo_id: str, *, private: bool
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
     from huggingface_hub.errors import HfHubHTTPError
 
+    if "/" not in repo_id:
+        raise MienError(f"{repo_id!r} is not OWNER/NAME; whose repository is it?")
     if get_token() is None:
         raise MienError(f"pushing to {repo_id} needs a token: {LOG_IN}")
     operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=content) for name, content in files.items()]

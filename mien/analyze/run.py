@@ -25,6 +25,7 @@ from mien.analyze.timeline import CSV_FILE, JSONL_FILE, Timeline, made_with
 from mien.analyze.timeline import FILE as TIMELINE_FILE
 from mien.data.store import SETTINGS_FILE, Store
 from mien.inference import require_media
+from mien.media.video import probe_video
 from mien.types import MienError
 from mien.whole_file import remove_left_parts, require_writable, write_whole
 
@@ -104,6 +105,7 @@ def analyze_with(
 
 def _analyze(models: Models, path: Path, out: Path, tell: OnProgress) -> Analysis:
     marks = marks_of(path, models.settings, models.eyes, models.heads)
+    probe_video(path)  # what cannot be read leaves no folder
     out.mkdir(parents=True, exist_ok=True)
     remove_left_parts(out)
     if (known := _finished(out, marks)) is None:

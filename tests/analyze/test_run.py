@@ -219,3 +219,10 @@ def test_subtitles_beside_the_video_become_utterances(tmp_path: Path) -> None:
     record = analyze(video, tmp_path / "out", settings=QUICK)
     (said,) = record.utterances
     assert (said.text, said.emotion, said.start_s) == ("I am so happy for you!", "joy", 0.5)
+
+
+def test_what_cannot_be_read_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(MienError, match="cannot be read"):
+        analyze(tmp_path / "a.mp4", tmp_path / "out", settings=QUICK)
+    assert not (tmp_path / "out").exists()
