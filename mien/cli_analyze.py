@@ -199,7 +199,7 @@ def _show(analysis: Analysis, out: Path) -> None:
         table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column("who", no_wrap=True)
         table.add_column("seen", no_wrap=True)
-        table.add_column("shows (share of that time; most of it at)")
+        table.add_column("shows" if video.is_picture else "shows (share of that time; most of it at)")
         for person in analysis.persons[:MOST_SHOWN]:
             who = f"person {person.track}{', whole' if person.source == 'person' else ''}"
             seen = "" if video.is_picture else f"{_clock(person.start_s)}–{_clock(person.end_s)}"
