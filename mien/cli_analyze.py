@@ -67,11 +67,14 @@ def analyze(
     """
     with errors():
         from mien.analyze.settings import AnalyzeSettings
+        from mien.prompts import split_words
 
-        if (source is None) == (not sample):
-            raise MienError("name a video, a folder or a camera; or give --sample without any")
+        if source is None and not sample:
+            raise MienError("name a video, a folder or a camera; or give --sample")
+        if source is not None and sample:
+            raise MienError(f"--sample is a video of its own; leave it out, or {source}")
         asked: dict[str, Any] = {
-            "words": None if words is None else tuple(word.strip() for word in words.split(",")),
+            "words": None if words is None else tuple(split_words(words)),
             "model": model,
             "head": head,
             "templates": tuple(template) if template else None,
@@ -209,7 +212,7 @@ def _show(analysis: Analysis, out: Path) -> None:
             output.print(f"and {more} more, seen for less long; all are in {escape(str(out / 'analysis.json'))}")
     else:
         output.print("Nobody was found that the model could look at.")
-    say(f"{escape(str(out))}: {', '.join(analysis.files)}")
+    say(f"{escape(str(out))}: {', '.join((*analysis.files, 'analysis.json'))}")
 
 
 def _shares(person: Any, *, is_picture: bool) -> str:

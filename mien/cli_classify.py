@@ -50,16 +50,19 @@ def classify(
     """
     with errors():
         from mien.inference import Mien
+        from mien.prompts import split_words
         from mien.types import MienError, Skipped
 
-        words = None if labels is None else [word.strip() for word in labels.split(",") if word.strip()]
+        words = None if labels is None else split_words(labels)
         if faces:
             loaded = Mien.from_pretrained(model or "face", precision=precision, backend=backend)
             _classify_faces(loaded, video, words, templates=template, window_s=window, draw=draw, as_json=as_json)
             return
         if model is None or words is None or draw is not None:
-            raise MienError("--model and --labels can be left out, and --draw given, together with --faces only")
+            raise MienError("add --faces, which --draw is for too; or name a --model of scenes and --labels")
         loaded = Mien.from_pretrained(model, precision=precision, backend=backend)
+        if loaded.config.shown == "faces":
+            raise MienError(f"{model} is a model of faces; add --faces, which tells of each face by itself")
         with console.status(f"reading {video}, finding people, embedding"):
             cut_off = list[Skipped]()
             moments = loaded.classify(
@@ -92,7 +95,7 @@ def _classify_faces(
     with console.status(f"reading {path}, finding faces, embedding"):
         found = classify_faces(model, path, words, templates=templates or FACE_TEMPLATES, window_s=window_s)
         if draw is not None:
-            draw_faces(path, found, draw)
+            num_drawn, num_moments = draw_faces(path, found, draw)
     show_faces(found, words, as_json=as_json)
     if draw is not None:
-        say(f"drawn in {draw}")
+        say(f"drawn in {draw}" + (f", {num_drawn} of {num_moments} moments" if num_drawn < num_moments else ""))

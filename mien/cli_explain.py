@@ -43,6 +43,7 @@ def explain(
         from mien.captions.naming import FACE_TEMPLATES
         from mien.explain import as_numbers, explain_faces, explain_scene, write_explanations
         from mien.inference import TEMPLATES, Mien
+        from mien.prompts import split_words
         from mien.types import EMOTIONS, MienError
         from mien.whole_file import require_writable
 
@@ -51,7 +52,7 @@ def explain(
         require_writable(out)
         loaded = Mien.from_pretrained(model or "face")
         faces = faces or loaded.config.shown == "faces"
-        chosen = [word.strip() for word in words.split(",") if word.strip()] if words is not None else None
+        chosen = split_words(words) if words is not None else None
         templates = template or (FACE_TEMPLATES if faces else TEMPLATES)
         with progress() as bars:
             task = bars.add_task("explain", total=100, note=escape(str(video)))

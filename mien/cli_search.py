@@ -60,6 +60,8 @@ def search(
             raise MienError("--model is needed; with --faces alone it can be left out")
         if html is not None:
             require_writable(html)
+        if store is not None and not store.exists() and Path(query).is_dir():
+            raise MienError(f"no store at {store}; the words come first: mien search {store} {query}")
         opened = open_store(store or Path(query))
         settings = SearchSettings(kind="faces" if faces else "scenes", window_s=window, precision=precision)
         with progress() as bars:

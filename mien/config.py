@@ -46,7 +46,7 @@ def validate(cls: type[C], data: Mapping[str, Any], *, source: str, overrides: S
     try:
         return cls.model_validate(changed)
     except ValidationError as error:
-        raise MienError(f"{source}: this is no {cls.__name__}:\n{describe(error, cls)}") from None
+        raise MienError(f"{source}: this does not fit:\n{describe(error, cls)}") from None
 
 
 def describe(error: ValidationError, cls: type[Config] | None = None) -> str:
@@ -91,14 +91,15 @@ def _value(text: str) -> Any:
 
 def _describe(error: Any, cls: type[Config] | None) -> str:
     path, keys = _without_tags(cls, error["loc"])
-    where = ".".join(path) or "(the whole)"
+    where = f"{'.'.join(path)}: " if path else ""
     if error["type"] == "extra_forbidden":
         hint = did_you_mean(path[-1], keys)
-        return f"{where}: no such key (value {error['input']!r}); remove it or check its spelling{hint}"
+        return f"{where}no such key (value {error['input']!r}); remove it or check its spelling{hint}"
     if error["type"] == "union_tag_invalid":
-        return f"{where}.kind: {error['ctx']['tag']!r} is none of {error['ctx']['expected_tags']}"
+        return f"{where.removesuffix(': ')}.kind: {error['ctx']['tag']!r} is none of {error['ctx']['expected_tags']}"
     value = "" if isinstance(error["input"], dict) else f" (value {error['input']!r})"
-    return f"{where}: {error['msg']}{value}"
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{where}{said}{value}"
 
 
 def _without_tags(cls: type[Config] | None, loc: Sequence[str | int]) -> tuple[list[str], list[str]]:

@@ -69,6 +69,7 @@ def open_engine(
         raise MienError(f"precision {precision!r} is none of {', '.join(get_args(Precision))}")
     if backend not in (None, *get_args(Backend)):
         raise MienError(f"backend {backend!r} is none of {', '.join(get_args(Backend))}")
+    _require_device(device)
     folder = resolve(name)
     graphs = read_config(folder).graphs
     if backend == "torch" and graphs is not None:
@@ -91,6 +92,15 @@ def open_engine(
     with tempfile.TemporaryDirectory() as aside:
         export_onnx(name, Path(aside) / "model", precision=precision)
         return _open_onnx(Path(aside) / "model", threads=count, card=read_card(folder))
+
+
+def _require_device(device: str | None) -> None:
+    """Raise MienError where torch cannot compute there."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises of a device it was not built for
+        cause = str(error).partition("\n")[0]
+        raise MienError(f"nothing can be computed on device {device!r} here: {cause}") from None
 
 
 def _open_torch(name: str | Path, folder: Path, *, precision: Precision, device: str | None) -> Opened:

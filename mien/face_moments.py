@@ -15,9 +15,10 @@ from torch import Tensor
 from mien.analyze.looks import batches, embed_squares
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.seen_faces import SeenFace, seen_faces
-from mien.inference import PREPARING, Mien, require_media, require_prompts, require_window
+from mien.inference import PREPARING, Mien, require_media, require_window
 from mien.prepare import prepared_alone
 from mien.prepare.faces import FaceSettings
+from mien.prompts import require_prompts
 from mien.types import Clip
 
 NO_PICTURE = np.empty((0, 0, 3), np.uint8)  # of faces that have been looked at
@@ -66,12 +67,14 @@ def classify_faces(
     """Which of `labels` fits each face: a moment a person and `window_s` seconds, by time, then from left to right.
 
     model: one for faces, which is fed the square around each face (`mien.perception.face_crop`). faces_per_s: how many
-    of a person's faces are looked at in a second. Raises MienError where the file cannot be read.
+    of a person's faces are looked at in a second. Without any labels, there are embeddings and no scores. Raises
+    MienError where the file cannot be read.
     """
     path = Path(path)
     require_media(path)
     require_window(window_s)
-    require_prompts(labels, templates)
+    if labels:
+        require_prompts(labels, templates)
     with prepared_alone(path, settings=FACES) as store:
         frames = every_so_many(store.whole_clip(path.stem), fps=store.frames(path.stem).info.fps, per_s=faces_per_s)
         found, parts = list[SeenFace](), list[Tensor]()
@@ -83,7 +86,7 @@ def classify_faces(
     x = torch.cat(parts)
     stretches = _stretches(found, window_s=window_s)
     embeddings = torch.stack([F.normalize(x[rows].mean(dim=0), dim=-1) for rows in stretches])
-    scores = model.label_scores(embeddings, labels, templates=templates).tolist()
+    scores = model.label_scores(embeddings, labels, templates=templates).tolist() if labels else [[]] * len(stretches)
     return [
         _moment(str(path), [found[row] for row in rows], embedding, dict(zip(labels, row_scores, strict=True)))
         for rows, embedding, row_scores in zip(stretches, embeddings, scores, strict=True)

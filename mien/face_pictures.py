@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
+from mien.analyze.drawing import TOLD, Drawn, Label, colour_of, draw_persons, letters_of, told_word
 from mien.face_moments import FaceMoment
 from mien.inference import PREPARING
 from mien.media.sampling import evenly
@@ -20,22 +19,17 @@ from mien.media.video import read_frames
 from mien.types import MienError
 from mien.whole_file import whole_file
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8F6B00", "#56B4E9", "#6A3D9A", "#6E6E6E")
-"""One a word, by turns: Okabe and Ito's set, told apart by colour-blind readers too, dark enough for white text."""
-TOLD = 2
-"""Words told of each face, the most probable first."""
-LEAST = 0.05
-"""Less probable words are told only if they come first."""
 WIDTH_IN = 12.0
 APART_S = 0.75
 """A face that was seen sooner before or after a picture is drawn in it, where it was."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 
 
-def draw_faces(path: Path, moments: Sequence[FaceMoment], out: Path, *, at_most: int = 9) -> None:
+def draw_faces(path: Path, moments: Sequence[FaceMoment], out: Path, *, at_most: int = 9) -> tuple[int, int]:
     """Writes the picture `out`: of a video, up to `at_most` of its moments, evenly chosen, side by side.
 
-    path: the file that `moments` are of. Raises MienError for an `out` whose ending is no picture's.
+    path: the file that `moments` are of. How many moments were drawn comes back, and of how many. Raises MienError for
+    an `out` whose ending is no picture's.
     """
     require_picture(out)
     times = _apart(sorted(moment.seen_s for moment in moments)) or [0.0]
@@ -46,18 +40,17 @@ def draw_faces(path: Path, moments: Sequence[FaceMoment], out: Path, *, at_most:
     height, width = pictures[0][1].shape[:2]
     figure = Figure(figsize=(WIDTH_IN, WIDTH_IN / columns * height / width * rows), layout="tight")
     FigureCanvasAgg(figure)
-    words = list(moments[0].scores) if moments else []
     for number, (time_s, rgb) in enumerate(pictures):
         axes = figure.add_subplot(rows, columns, number + 1)
+        seen = [moment for moment in moments if abs(moment.seen_s - time_s) < APART_S]
+        draw_persons(rgb, [_drawn(moment) for moment in seen], size=round(letters_of(height, width) * columns**0.5))
         axes.imshow(rgb)
         axes.axis("off")
         if len(times) > 1:
             axes.set_title(f"{time_s:.1f} s", fontsize=9, loc="left", pad=2)
-        for moment in moments:
-            if abs(moment.seen_s - time_s) < APART_S:
-                _draw(axes, moment, words=words, size=11 - 1.5 * min(columns, 3))
     with whole_file(out) as partial:
         figure.savefig(partial, dpi=110, format=out.suffix[1:].lower().replace("jpg", "jpeg"))
+    return len(pictures), len(times)
 
 
 def require_picture(out: Path) -> None:
@@ -81,18 +74,17 @@ def _pictures(path: Path, times_s: Sequence[float]) -> Iterator[tuple[float, UIn
     wanted = {round(time_s * fps): time_s for time_s in times_s}
     for number, picture in enumerate(read_frames(path, fps=fps, short_side=None)):
         if number in wanted:
-            yield wanted[number], picture.rgb
+            yield wanted[number], np.array(picture.rgb)  # a copy, to be drawn on
         if number >= max(wanted):
             return
 
 
-def _draw(axes: Axes, moment: FaceMoment, *, words: Sequence[str], size: float) -> None:
+def _drawn(moment: FaceMoment) -> Drawn:
     ranked = sorted(moment.scores, key=lambda word: -moment.scores[word])[:TOLD]
-    colour = COLOURS[words.index(ranked[0]) % len(COLOURS)]
-    x0, y0, x1, y1 = moment.xyxy
-    axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=2))
-    told = [f"{w} {100 * moment.scores[w]:.0f} %" for w in ranked if w == ranked[0] or moment.scores[w] >= LEAST]
-    axes.text(
-        x0, y1, "\n".join(told), color="white", fontsize=size, verticalalignment="bottom", clip_on=True,
-        bbox={"facecolor": colour, "edgecolor": colour, "pad": 1.5},
-    )  # fmt: skip
+    label = Label(
+        heading=f"person {moment.person}",
+        bars=tuple((told_word(word, moment.scores[word]), round(moment.scores[word], 2)) for word in ranked),
+        widest=max((told_word(word, 1.0) for word in ranked), key=len),
+        is_certain=True,
+    )
+    return Drawn(xyxy=np.array(moment.xyxy), label=label, colour=colour_of(moment.person))

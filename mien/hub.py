@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mien.checkpoint import load_weights, whole_folder
 from mien.config import validate
+from mien.errors import did_you_mean
 from mien.file_digest import sha256_of
 from mien.hub_fetch import HUB, fetch_folder
 from mien.hub_push import push_files
@@ -120,7 +121,7 @@ def resolve(name: str | Path) -> Path:
     raise MienError(
         f"no model folder at {name}; give a folder with {CONFIG} (`mien train` and `mien convert` make such), or a "
         f"model on the hub as {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION, or the name of a shipped one, "
-        f"{', '.join(SHIPPED)}"
+        f"{', '.join(SHIPPED)}{did_you_mean(str(name), SHIPPED)}"
     )
 
 

@@ -26,6 +26,7 @@ from mien.data.store import Store
 from mien.engine import Backend, Engine, Precision, open_engine
 from mien.hub import ModelFolder, push_model, save_model
 from mien.media.boxes import coverage
+from mien.media.pictures import read_picture
 from mien.media.sampling import evenly, segment_midpoints
 from mien.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mien.models.bfloat16 import Bfloat16Linear
@@ -33,6 +34,7 @@ from mien.models.int8 import Int8Linear
 from mien.models.video_clip import VideoClip
 from mien.prepare import PrepareSettings, prepared_alone
 from mien.prepare.frames import missing_part
+from mien.prompts import require_prompts
 from mien.text import Tokenizer
 from mien.types import Clip, ClipBatch, MienError, Skipped
 
@@ -247,7 +249,14 @@ class Mien:
         """Each label in each template, embedded and L2-normalised: for those who score many batches by the same."""
         require_prompts(labels, templates)
         prompts = [template.replace("{}", label) for label in labels for template in templates]
+        self.require_read_whole(prompts)
         return rearrange(self.encode_text(prompts, normalize=True), "(c t) e -> c t e", t=len(templates))
+
+    def require_read_whole(self, texts: Sequence[str]) -> None:
+        """Raise MienError where a text is longer than this model reads."""
+        longest = self.config.architecture.reads.context_length
+        if self.tokenizer and (cut := self.tokenizer.truncated(texts, context_length=longest)):
+            raise MienError(f"this model reads {longest} tokens of a text; shorten {texts[cut[0]][:60]!r}…")
 
     @torch.inference_mode()
     def prompt_scores(self, embeddings: Float[Tensor, "n e"], prompts: Float[Tensor, "c t e"]) -> Float[Tensor, "n c"]:
@@ -394,12 +403,15 @@ class Mien:
 
 
 def require_media(path: Path) -> None:
-    """Raise MienError unless `path` is a file that is, by its name, a video or a picture."""
+    """Raise MienError unless `path` is a file that is, by its name, a video or a picture; pictures must be whole."""
     if not path.is_file():
-        raise MienError(f"no file at {path}" if not path.exists() else f"{path} is a folder; `mien embed` takes those")
+        is_folder = f"{path} is a folder; `mien analyze` and `mien embed` take those"
+        raise MienError(is_folder if path.exists() else f"no file at {path}")
     if path.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise MienError(f"{path} is, by its name, neither a video nor a picture: known are {known}")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        read_picture(path)  # FFmpeg would make something of half a picture
 
 
 def embed_clips(
@@ -435,19 +447,6 @@ def windows(store: Store, video: str, *, window_s: float) -> list[Clip]:
         # the video ends while its last frame is shown
         cut[-1] = replace(cut[-1], end_s=info.source_duration_s)
     return cut
-
-
-def require_prompts(labels: Sequence[str], templates: Sequence[str]) -> None:
-    """Raise MienError unless every label can be put into every template, and be told from the others."""
-    if not labels or isinstance(labels, str):
-        raise MienError(f"labels must be a list of words, say ['joy', 'anger', 'relief']; got {labels!r}")
-    if len(set(labels)) != len(labels):
-        raise MienError(f"each label once, please: {', '.join(labels)}")
-    if isinstance(templates, str):
-        raise MienError(f"templates must be a list; write [{templates!r}]")
-    without_slot = [t for t in templates if "{}" not in t]
-    if without_slot or not templates:
-        raise MienError(f"a template needs {{}} where the label goes, got {without_slot or list(templates)}")
 
 
 def require_window(window_s: float) -> None:

@@ -53,8 +53,8 @@ def errors() -> Iterator[None]:
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say(
-            "[yellow]stopped[/]; theatre, prepare, export, import, train, finetune and analyze go on from here, "
-            "others start anew"
+            "[yellow]stopped[/]; theatre, prepare, export, import, train, finetune, analyze and search go on from here "
+            "when given again, others start anew"
         )
         raise typer.Exit(130) from None
 
@@ -232,12 +232,14 @@ def show_faces(moments: Sequence[Any], words: Sequence[str], *, as_json: bool) -
         say("No face was found.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("seconds", "who"):
+    is_picture = all(m.start_s == m.end_s == 0 for m in moments)
+    for column in ("who",) if is_picture else ("seconds", "who"):
         table.add_column(column, no_wrap=True)
     for word in words:
         table.add_column(escape(word), justify="right")
     for m in moments:
-        table.add_row(f"{m.start_s:.1f}–{m.end_s:.1f}", str(m.person), *_shares(m.scores))
+        when = [] if is_picture else [f"{m.start_s:.1f}–{m.end_s:.1f}"]
+        table.add_row(*when, f"person {m.person}", *_shares(m.scores))
     output.print(table)
     say("Apparent emotion, as the model sees it; not what the person feels.", style="dim")
 

@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from mien.analyze.boxes_over_time import BoxesOverTime
-from mien.analyze.drawing import Drawn, Label, colour_of, draw_persons
+from mien.analyze.drawing import TOLD, Drawn, Label, colour_of, draw_persons, letters_of, told_word
 from mien.analyze.scene import Scene
 from mien.analyze.timeline import UNCERTAIN, Timeline
 from mien.media.container import open_media
@@ -28,10 +28,6 @@ VIDEO_FILE, PICTURE_FILE = "annotated.mp4", "annotated.jpg"
 FILES = (VIDEO_FILE, PICTURE_FILE)
 SHORT_SIDE = 720
 """Larger videos are drawn at this size."""
-TOLD = 2
-"""Words told of each person, the likeliest first; always as many, so that labels do not jump about."""
-LETTERS_PER_HEIGHT = 1 / 36
-LEAST_LETTERS = 11
 TICKS = 90_000
 """Of the written video's clock a second; every usual frame rate is a whole number of them a picture."""
 COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "opus", "alac"})
@@ -120,7 +116,7 @@ class _Artist:
         self._boxes = BoxesOverTime(timeline, step_s=step_s, shots=scene.shots)
         self._scene = scene
         self._words = timeline.words
-        self._widest = max((f"{word} 100 %" for word in timeline.words), key=len)
+        self._widest = max((told_word(word, 1.0) for word in timeline.words), key=len)
         self._probabilities = np.stack([timeline.table[word].to_numpy() for word in timeline.words], axis=1)
         self._numbers = {name: timeline.table[name].to_numpy() for name in timeline.numbers}
         self._track = timeline.table["track"].to_numpy()
@@ -130,7 +126,7 @@ class _Artist:
         """Draws into `rgb` whoever is there at a time."""
         height, width = rgb.shape[:2]
         scale = np.array([width / self._scene.video.width, height / self._scene.video.height] * 2)
-        size = max(LEAST_LETTERS, round(min(height, width) * LETTERS_PER_HEIGHT))
+        size = letters_of(height, width)
         persons = [
             Drawn(xyxy=box.xyxy * scale, label=self._label(box.row), colour=colour_of(int(self._track[box.row])))
             for box in self._boxes.at(time_s)
@@ -141,7 +137,7 @@ class _Artist:
         probabilities = self._probabilities[row]
         likeliest = np.argsort(-probabilities, kind="stable")[:TOLD]
         bars = tuple(
-            (f"{self._words[i]} {100 * probabilities[i]:.0f} %", round(float(probabilities[i]), 2)) for i in likeliest
+            (told_word(self._words[i], float(probabilities[i])), round(float(probabilities[i]), 2)) for i in likeliest
         )
         numbers = "".join(f"  {name} {values[row]:+.1f}" for name, values in self._numbers.items())
         is_certain = bool(self._is_certain[row])

@@ -24,6 +24,11 @@ COLOURS: tuple[Colour, ...] = (
 """One a person, by turns: after Okabe and Ito's, darkened until white text on each has a contrast of 4.5 or more."""
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 """Comes with matplotlib; Latin, Greek, Cyrillic, Arabic and more, no Chinese, Japanese or Korean."""
+TOLD = 2
+"""Words told of each person, the likeliest first; always as many, so that labels do not jump about."""
+LETTERS_PER_SIDE, LEAST_LETTERS = 1 / 36, 11
+LONGEST_WORD = 24
+"""In letters; what is longer is shortened."""
 DIM = 0.55
 """How bright uncertain answers' lines are."""
 
@@ -48,6 +53,17 @@ class Drawn:
     xyxy: Float[np.ndarray, "4"]
     label: Label
     colour: Colour
+
+
+def told_word(word: str, probability: float) -> str:
+    """A word and its probability as a line of a label, long words shortened."""
+    short = word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1].rstrip()}…"
+    return f"{short} {100 * probability:.0f} %"
+
+
+def letters_of(height: int, width: int) -> int:
+    """Letters' size in pixels, for a picture of such sides."""
+    return max(LEAST_LETTERS, round(min(height, width) * LETTERS_PER_SIDE))
 
 
 def colour_of(track: int) -> Colour:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -49,7 +49,9 @@ def named(sources: Source | Sequence[Source]) -> list[tuple[str, Source]]:
 def _listed(sources: Source | Sequence[Source]) -> list[Source]:
     if isinstance(sources, np.ndarray | Tensor):
         return list(sources) if sources.ndim == 4 else [sources]
-    return [sources] if isinstance(sources, str | PathLike | bytes | Image.Image | Face) else list(sources)
+    if isinstance(sources, str | bytes | Image.Image) or not isinstance(sources, Iterable):
+        return [sources]
+    return list(sources)
 
 
 def is_video(source: object) -> TypeGuard[str | PathLike[str]]:

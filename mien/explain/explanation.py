@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-
-from mien.inference import require_prompts
-from mien.types import MienError
 
 Fill = Literal["mean", "blur"]
 """What is put in place of what is hidden: the picture's mean colour, or the picture itself, blurred."""
@@ -80,13 +77,6 @@ class Explanation:
     @property
     def top_word(self) -> str:
         return max(self.scores, key=lambda word: self.scores[word])
-
-
-def require_choice(words: Sequence[str], templates: Sequence[str]) -> None:
-    """Raise MienError unless there are several words, which can be put into every template."""
-    require_prompts(words, templates)
-    if len(words) < 2:
-        raise MienError(f"a word is scored among others; name another beside {words[0]!r}")
 
 
 def log_odds(scores: Mapping[str, float], word: str) -> float:

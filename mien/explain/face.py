@@ -14,13 +14,15 @@ from torch import Tensor
 from mien.captions.naming import FACE_TEMPLATES
 from mien.data.seen_faces import SeenFace, seen_faces
 from mien.explain.attention import attention_of_tokens
-from mien.explain.explanation import Explanation, require_choice
+from mien.explain.explanation import Explanation
 from mien.explain.occlusion import heat_map, mask_parts
 from mien.explain.regions import face_regions
 from mien.face_moments import FACES
 from mien.inference import Mien, require_media
+from mien.media.video import IMAGE_SUFFIXES
 from mien.perception.face_crop import points_in_cut
 from mien.prepare import prepared_moment
+from mien.prompts import require_prompts
 from mien.types import MienError
 
 CELLS = 8
@@ -42,18 +44,20 @@ def explain_faces(
     Raises MienError where the file cannot be read, has ended by then, or shows no face there.
     """
     require_media(path)
-    require_choice(words, templates)
+    require_prompts(words, templates)
     _ = model.network, model.config.architecture.reads  # raise where onnxruntime computes, and where no texts are read
     fps = FACES.frames.fps
     with prepared_moment(path, at_s=at_s, window_s=1 / fps, frames=FACES.frames) as moment:
         size, frames = model.config.preprocess.image_size, range(len(moment.store.frames(moment.video)))
         found = list(seen_faces(moment.store, moment.video, frames=frames, size=size))
     if not found:
-        raise MienError(f"no face is seen in {path} at {moment.start_s:.1f} s; name another second by --at")
+        is_picture = path.suffix.lower() in IMAGE_SUFFIXES
+        where = path if is_picture else f"{path} at {moment.start_s:.1f} s; name another second by --at"
+        raise MienError(f"no face is seen in {where}")
     largest = sorted(found, key=lambda face: -float(np.prod(face.xyxy[2:] - face.xyxy[:2])))[:at_most]
     explanations = list[Explanation]()
     for number, face in enumerate(sorted(largest, key=lambda face: float(face.xyxy[0])), start=1):
-        title = f"face {number} from the left" if len(largest) > 1 else "the face"
+        title = f"face {number} from the left (person {face.person})" if len(largest) > 1 else "the face"
         explanations.append(
             _explain(model, face, words, file=path.name, title=title, at_s=moment.start_s, templates=templates)
         )

@@ -14,13 +14,14 @@ from torch import Tensor
 from mien.data.clips import ClipDataset, Sample
 from mien.data.store import Store
 from mien.explain.attention import attention_of_tokens
-from mien.explain.explanation import Explanation, require_choice
+from mien.explain.explanation import Explanation
 from mien.explain.occlusion import heat_map, mask_parts
 from mien.inference import PREPARING, TEMPLATES, Mien, require_media, require_window
 from mien.media.boxes import coverage
 from mien.media.sampling import evenly
 from mien.media.transforms import centre_crop, crop_boxes_with
 from mien.prepare import prepared_moment
+from mien.prompts import require_prompts
 from mien.types import Clip
 
 CELLS = 7
@@ -45,7 +46,7 @@ def explain_scene(
     """
     require_media(path)
     require_window(window_s)
-    require_choice(words, templates)
+    require_prompts(words, templates)
     _ = model.network, model.config.architecture.reads  # raise where onnxruntime computes, and where no texts are read
     with prepared_moment(path, at_s=at_s, window_s=window_s, frames=PREPARING.frames) as moment:
         clip = moment.store.whole_clip(moment.video)

@@ -50,8 +50,9 @@ def _head(store: Store, found: Found, settings: SearchSettings) -> str:
     nothing = "" if found.hits else '<p class="soft">Nothing is there to be found.</p>'
     return (
         f'<h1 dir="auto">{escape(found.asked)}</h1><p class="soft path">{escape(str(store.path))}</p>'
-        f"<p>The nearest of {found.num_moments:,} {what} of about {settings.window_s:g} s, in {found.num_videos:,} "
-        f"videos. Nearness is the cosine of embeddings; the median of all is {found.median_cosine:.3f}, and a hit that "
+        f"<p>The nearest of {found.num_moments:,} {what} of about {settings.window_s:g} s, in "
+        f"{found.num_videos:,} video{'' if found.num_videos == 1 else 's'}. Nearness is the cosine of embeddings; the "
+        f"median of all is {found.median_cosine:.3f}, and a hit that "
         "is hardly above it means little. Something is always nearest, whether or not it fits.</p>"
         '<p class="soft">What is found is <em>apparent</em>: what a model, or an onlooker, might say is shown, not '
         "what anyone feels. Not for decisions about people at work, in education, policing, hiring or health.</p>"
@@ -64,7 +65,7 @@ def _card(number: int, hit: Hit, store: Store, settings: SearchSettings) -> str:
     moment = hit.moment
     person = f"<span>person {moment.person}</span>" if moment.person >= 0 else ""
     said = f'<p class="said" dir="auto">{escape(hit.said)}</p>' if hit.said else ""
-    option = " --faces" if settings.kind == "faces" else ""
+    option = " --faces" if settings.kind == "faces" else " --model …"
     name = shlex.quote(f"{moment.video}@{moment.seen_s:.2f}")
     like = f"mien search {shlex.quote(str(store.path))} --like {name}{option}"
     return (
@@ -72,7 +73,7 @@ def _card(number: int, hit: Hit, store: Store, settings: SearchSettings) -> str:
         f"<span>{clock(moment.start_s)} – {clock(moment.end_s)}</span>{person}"
         f'<span class="cosine"><span class="bar"><i style="width:{100 * max(0.0, moment.cosine):.1f}%"></i></span>'
         f"{moment.cosine:.3f}</span></header>{said}{_pictures(moment, store)}"
-        f'<p class="more soft">More like this: <code>{escape(like)} --model …</code></p></article>'
+        f'<p class="more soft">More like this: <code>{escape(like)}</code></p></article>'
     )
 
 

@@ -37,6 +37,7 @@ def of_words(model: Mien, words: str, settings: SearchSettings) -> Query:
     if not words.strip():
         raise MienError("what is looked for is empty; say it in words, or name a moment by --like")
     prompts = [t.replace("{}", words.strip(" .")) for t in FACE_TEMPLATES] if settings.kind == "faces" else [words]
+    model.require_read_whole(prompts)
     mean = model.encode_text(prompts, normalize=True).float().mean(dim=0)
     return Query(vector=F.normalize(mean, dim=0).cpu().numpy(), told=f"“{words}”")
 
@@ -57,7 +58,7 @@ def of_likeness(model: Mien, like: str, store: Store, settings: SearchSettings) 
     if not path.is_file():
         raise MienError(
             f"nothing at {like} to be like: it is no clip of {store.path}, no video of it (VIDEO@SECONDS) and no file; "
-            f"its videos are called {', '.join(store.videos[:3])}, …"
+            f"its videos are called {', '.join(store.videos[:3])}{', …' if len(store.videos) > 3 else ''}"
         )
     require_media(path)
     if at_s is None and path.suffix.lower() not in IMAGE_SUFFIXES:

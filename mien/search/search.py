@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.data.store import Store
+from mien.data.store import SETTINGS_FILE, Store
 from mien.inference import Mien
 from mien.moment_table import media_files
 from mien.search.hits import nearest
@@ -88,10 +88,14 @@ def search(
 
 def open_store(path: Path) -> Store:
     """The store in a folder. Raises MienError, with the command that makes a store, if it is a folder of videos."""
-    if path.is_dir() and not (path / "store.json").exists() and media_files(path):
+    if (path / SETTINGS_FILE).exists() or not path.is_dir():
+        return Store(path)
+    if (path / "store" / SETTINGS_FILE).exists():
+        raise MienError(f"{path} has a store in it; search {path / 'store'}")
+    if media_files(path):
         raise MienError(
-            f"{path} holds videos, not a store of them; prepare them first by "
-            f"`mien prepare {path} --out {path.name}-store`, then search {path.name}-store"
+            f"{path} holds videos, not a store of them; prepare them first by `mien prepare {path} --out "
+            f"{path.name}-store` (with --faces, for searches among faces), then search {path.name}-store"
         )
     return Store(path)
 

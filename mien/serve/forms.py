@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mien.captions.lexicon import FACE_EMOTIONS
+from mien.prompts import split_words as _split
 from mien.serve.refusal import Refused
 from mien.serve.settings import Limits
 from mien.serve.tasks import ModelName
@@ -81,9 +82,9 @@ def split_words(text: str | None, *, limits: Limits) -> tuple[str, ...]:
     """`joy, anger` as two words. Raises Refused (422) where there is none, too many, a long one, or one twice."""
     if text is None:
         return FACE_EMOTIONS
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not words or len(words) > limits.words:
-        raise Refused(422, f"words: {len(words)}; 1 to {limits.words} are taken, separated by commas: joy,anger,relief")
+    words = tuple(_split(text))
+    if not 2 <= len(words) <= limits.words:
+        raise Refused(422, f"words: {len(words)}; 2 to {limits.words} are taken, separated by commas: joy,anger,relief")
     if too_long := next((word for word in words if len(word) > limits.word_chars), None):
         raise Refused(422, f"words: {too_long[: limits.word_chars]!r}… is longer than {limits.word_chars} characters")
     if not all(word.isprintable() for word in words):
@@ -101,4 +102,7 @@ def require_few(texts: list[str], *, limits: Limits) -> tuple[str, ...]:
 
 
 def _told(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the body'}: {e['msg']}" for e in error.errors())
+    said = [
+        (".".join(map(str, e["loc"])) or "the body", e["msg"].removeprefix("Value error, ")) for e in error.errors()
+    ]
+    return "; ".join(f"{where}: {message}" for where, message in said)

@@ -139,7 +139,7 @@ class Hands:
             raise Refused(415, "this is a video; /v1/embed takes pictures, and /v1/analyze takes videos")
         model = self._model(task.model)
         if task.of == "faces":
-            found = classify_faces(model, path, ["a face"])
+            found = classify_faces(model, path, [])
             return [{"embedding": face.embedding.tolist(), "box": [round(x, 2) for x in face.xyxy]} for face in found]
         # a model of faces takes the whole picture as one; of scenes, people are found in it
         embedding = model.embed(path, cropped=model.config.shown == "faces")[0]
