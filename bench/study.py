@@ -49,12 +49,15 @@ def scores_in(result: Path) -> Scores:
 
 
 def as_markdown(results: Mapping[str, Sequence[Scores]], metrics: Sequence[str]) -> str:
-    """A row a variant: each metric's mean over seeds, and its standard error."""
+    """A row a variant: each metric's mean over seeds, and its standard error; a dash where a variant has none."""
     lines = ["| | " + " | ".join(metrics) + " | seeds |", "|---" * (len(metrics) + 2) + "|"]
     for name, runs in results.items():
         cells = []
         for metric in metrics:
-            values = [run[metric] for run in runs]
+            values = [run[metric] for run in runs if metric in run]
+            if not values:
+                cells.append("–")
+                continue
             error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
             cells.append(f"{statistics.mean(values):.3f} ± {error:.3f}")
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {len(runs)} |")
