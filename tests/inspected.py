@@ -8,6 +8,8 @@ from mien.data.store import Store
 from mien.types import Clip
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> & 'so'"
+EVIL_WORD = "<b>&"
+"""Short enough for models that read few tokens."""
 TEXTS = (EVIL, "مرحبا كيف حالك", "Ça va être très drôle", "plain words")
 
 

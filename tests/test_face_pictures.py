@@ -1,4 +1,4 @@
-"""Faces drawn: a picture with boxes in the colours of what they are scored as; some moments of a video."""
+"""Faces drawn: a picture with everyone's box in a colour of their own; some moments of a video."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ import numpy as np
 import pytest
 from made_videos import write_video
 
+from mien.analyze.drawing import COLOURS, Colour
 from mien.face_moments import FaceMoment
-from mien.face_pictures import COLOURS, draw_faces
+from mien.face_pictures import draw_faces
 from mien.types import MienError
 
 
-def moment(seen_s: float, *, happiness: float = 0.8, x0: float = 20.0) -> FaceMoment:
+def moment(seen_s: float, *, person: int = 0, x0: float = 20.0) -> FaceMoment:
     return FaceMoment(
-        video="video", person=0, start_s=seen_s, end_s=seen_s, seen_s=seen_s, xyxy=(x0, 20.0, x0 + 40, 60.0),
-        num_faces=1, embedding=np.zeros(2, np.float32), scores={"happiness": happiness, "fear": 1 - happiness},
+        video="video", person=person, start_s=seen_s, end_s=seen_s, seen_s=seen_s, xyxy=(x0, 20.0, x0 + 40, 60.0),
+        num_faces=1, embedding=np.zeros(2, np.float32), scores={"happiness": 0.8, "fear": 0.2},
     )  # fmt: skip
 
 
-def share_of(colour: str, drawn: Path) -> float:
+def share_of(colour: Colour, drawn: Path) -> float:
     """The share of a picture's pixels that have nearly this colour."""
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
     pixels = cv2.cvtColor(cv2.imread(str(drawn)), cv2.COLOR_BGR2RGB).astype(int)
-    return float((np.abs(pixels - rgb).max(axis=2) < 6).mean())
+    return float((np.abs(pixels - np.array(colour)).max(axis=2) < 6).mean())
 
 
-def test_face_has_a_box_in_the_colour_of_its_likeliest_word(tmp_path: Path) -> None:
+def test_everyone_has_a_box_in_a_colour_of_their_own(tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     cv2.imwrite(str(picture), np.full((120, 160, 3), 128, np.uint8))
-    draw_faces(picture, [moment(0.0), moment(0.0, happiness=0.1, x0=90.0)], tmp_path / "drawn.png")
+    drawn = draw_faces(picture, [moment(0.0), moment(0.0, person=1, x0=90.0)], tmp_path / "drawn.png")
+    assert drawn == (1, 1)
     for colour in COLOURS[:2]:
         assert share_of(colour, tmp_path / "drawn.png") > 0.003
     draw_faces(picture, [], tmp_path / "nobody.png")

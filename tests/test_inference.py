@@ -99,7 +99,10 @@ def test_classify_arrays_gives_probabilities_of_the_labels(model: Mien) -> None:
         (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy", "fear", "joy"]), "each label once"),
         (lambda m: m.encode_frames(torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8)[0]), "n, 3, 32, 32"),
         (lambda m: m.encode_video(torch.randn(2, 0, 3, SIZE, SIZE)), "b, t, 3, 32, 32"),
-        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy"], templates=["no slot"]), "needs {}"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy", "fear"], templates=["no slot"]), "needs {}"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy"]), "another beside 'joy'"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy", ""]), "one of the labels is empty"),
+        (lambda m: m.classify(torch.randn(1, 2, 3, SIZE, SIZE), ["joy", "fear " * 90]), "shorten '"),
         (lambda m: m.encode_video(torch.randn(1, 9, 3, SIZE, SIZE)), "9 frames"),
     ],
 )
@@ -202,3 +205,8 @@ def test_sound_and_subtitles_are_refused_by_the_path_that_was_given(model: Mien,
         model.embed_file(path)
     with pytest.raises(MienError, match=rf"{path} cannot be decoded as a picture: a JPEG"):
         model.classify(path, ["joy", "anger"])
+
+
+def test_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(MienError, match="nothing can be computed on device 'gpu' here"):
+        Mien.from_pretrained("face", device="gpu")

@@ -11,7 +11,7 @@ ROOT = Path(mien.__file__).parent
 
 LEAVES = (
     "errors", "types", "config", "text", "losses", "distributed", "file_digest", "hub_fetch", "hub_push", "lengths",
-    "state_file", "terminal", "whole_file",
+    "prompts", "state_file", "terminal", "whole_file",
 )  # fmt: skip
 """These import nothing of ours but the vocabulary."""
 

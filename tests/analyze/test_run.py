@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from made_videos import write_video
@@ -226,3 +227,11 @@ def test_what_cannot_be_read_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(MienError, match="cannot be read"):
         analyze(tmp_path / "a.mp4", tmp_path / "out", settings=QUICK)
     assert not (tmp_path / "out").exists()
+
+
+def test_half_a_picture_is_refused(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jpg"
+    cv2.imwrite(str(whole), np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8))
+    (tmp_path / "half.jpg").write_bytes(whole.read_bytes()[:20_000])
+    with pytest.raises(MienError, match="is wanted, whole"):
+        analyze(tmp_path / "half.jpg", tmp_path / "out", settings=QUICK)

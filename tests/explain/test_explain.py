@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inspected import EVIL, Outline
+from inspected import EVIL, EVIL_WORD, Outline
 from made_videos import write_video
 from small_mien import SIZE, small_mien
 from typer.testing import CliRunner
@@ -125,7 +125,7 @@ def test_video_without_a_face_is_refused_by_its_second(video: Path) -> None:
 
 
 def test_page_is_whole_escapes_what_it_is_told_and_fetches_nothing(video: Path, tmp_path: Path) -> None:
-    found = explain_scene(small_mien(), video, [EVIL, "joy"], window_s=1.0)
+    found = explain_scene(small_mien(), video, [EVIL_WORD, "joy"], window_s=1.0)
     write_explanations(tmp_path / "page.html", [found], model=EVIL, templates=TEMPLATES)
     outline = Outline((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert outline.open == []
@@ -135,6 +135,7 @@ def test_page_is_whole_escapes_what_it_is_told_and_fetches_nothing(video: Path, 
     assert len(images) == 6 + 1 + 2 * 4 * (1 + 2)  # rows of the table, the heat map, tokens × frames × layers
     assert len(outline.all("rect")) == 49
     assert EVIL in outline.text
+    assert EVIL_WORD in outline.text
     assert "facts about the model, not about the person" in outline.text
 
 

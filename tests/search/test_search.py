@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from inspected import EVIL, Outline
+from inspected import EVIL_WORD, Outline
 from made_videos import write_video
 from searched import SAID, write_searched
 from small_mien import small_mien
@@ -142,7 +142,7 @@ def test_folder_of_videos_names_the_command_that_prepares_it(tmp_path: Path) -> 
 
 def test_page_is_whole_escapes_what_it_is_told_and_fetches_nothing(folder: Path, tmp_path: Path) -> None:
     for kind in ("scenes", "faces"):
-        found = found_in(folder, kind=kind, words=EVIL, top=3)
+        found = found_in(folder, kind=kind, words=EVIL_WORD, top=3)
         settings = SearchSettings.model_validate({"kind": kind, "window_s": 1.0})
         write_page(tmp_path / "page.html", Store(folder / "store"), found, settings=settings)
         page = (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -151,7 +151,7 @@ def test_page_is_whole_escapes_what_it_is_told_and_fetches_nothing(folder: Path,
         assert len(outline.cards) == 3
         assert outline.all("script") == []
         assert all(image["src"].startswith("data:image/jpeg") for image in outline.all("img"))
-        assert EVIL in outline.text
+        assert EVIL_WORD in outline.text
         assert "not what anyone feels" in outline.text
         assert len(outline.all("img")) == 3 * (4 if kind == "scenes" else 5)
 

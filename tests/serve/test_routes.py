@@ -135,8 +135,9 @@ def test_jobs_wait_in_line_too_many_are_turned_away_and_a_running_one_is_called_
         ({"words": " , "}, "words: 0"),
         ({"words": "a,b,c,d,e,f"}, "words: 6"),
         ({"words": "joy,joy"}, "each once"),
-        ({"words": "x" * 61}, "longer than 60"),
-        ({"words": "a\x00b"}, "cannot be printed"),
+        ({"words": "joy," + "x" * 61}, "longer than 60"),
+        ({"words": "joy"}, "words: 1; 2 to"),
+        ({"words": "joy,a\x00b"}, "cannot be printed"),
         ({"words": "track,joy"}, "track"),
     ],
 )
