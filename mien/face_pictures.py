@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mien.analyze.drawing import TOLD, Drawn, Label, colour_of, draw_persons, letters_of, told_word
+from mien.analyze.drawing import LEAST_LETTERS, TOLD, Drawn, Label, colour_of, draw_persons, letters_of, told_word
 from mien.face_moments import FaceMoment
 from mien.inference import PREPARING
 from mien.media.sampling import evenly
@@ -19,7 +19,7 @@ from mien.media.video import read_frames
 from mien.types import MienError
 from mien.whole_file import whole_file
 
-WIDTH_IN = 12.0
+WIDTH_IN, DPI = 12.0, 110
 APART_S = 0.75
 """A face that was seen sooner before or after a picture is drawn in it, where it was."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
@@ -40,16 +40,17 @@ def draw_faces(path: Path, moments: Sequence[FaceMoment], out: Path, *, at_most:
     height, width = pictures[0][1].shape[:2]
     figure = Figure(figsize=(WIDTH_IN, WIDTH_IN / columns * height / width * rows), layout="tight")
     FigureCanvasAgg(figure)
+    size = max(letters_of(height, width), round(LEAST_LETTERS * width * columns / (WIDTH_IN * DPI)))
     for number, (time_s, rgb) in enumerate(pictures):
         axes = figure.add_subplot(rows, columns, number + 1)
         seen = [moment for moment in moments if abs(moment.seen_s - time_s) < APART_S]
-        draw_persons(rgb, [_drawn(moment) for moment in seen], size=round(letters_of(height, width) * columns**0.5))
+        draw_persons(rgb, [_drawn(moment) for moment in seen], size=size)
         axes.imshow(rgb)
         axes.axis("off")
         if len(times) > 1:
             axes.set_title(f"{time_s:.1f} s", fontsize=9, loc="left", pad=2)
     with whole_file(out) as partial:
-        figure.savefig(partial, dpi=110, format=out.suffix[1:].lower().replace("jpg", "jpeg"))
+        figure.savefig(partial, dpi=DPI, format=out.suffix[1:].lower().replace("jpg", "jpeg"))
     return len(pictures), len(times)
 
 
