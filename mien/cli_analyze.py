@@ -190,10 +190,8 @@ def _show(analysis: Analysis, out: Path) -> None:
     """A row a person: how long it was seen, which share of that each answer has, and when each is at its most."""
     from rich.table import Table
 
-    from mien.lengths import told_length
-
     video = analysis.video
-    length = "picture" if video.is_picture else told_length(video.duration_s / 3600)
+    length = "picture" if video.is_picture else _clock(video.duration_s)
     shots = "" if video.is_picture else f", {counted(len(analysis.shots), 'shot')}"
     output.print(f"[bold]{escape(video.name)}[/]: {video.width} x {video.height}, {length}{shots}")
     for left in analysis.skipped:
