@@ -49,6 +49,8 @@ def explain(
 
         if model is None and not faces:
             raise MienError("--model is needed; with --faces alone it can be left out")
+        if out.suffix.lower() not in (".html", ".htm"):
+            raise MienError(f"{out} is, by its name, no page; end it in .html")
         require_writable(out)
         loaded = Mien.from_pretrained(model or "face")
         faces = faces or loaded.config.shown == "faces"

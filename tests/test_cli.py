@@ -113,6 +113,8 @@ def test_help_does_not_import_torch() -> None:
         (("analyze", "."), "no video or picture in ."),
         (("embed", "nowhere.mp4", "--model", "nowhere", "--out", "x.parquet"), "no model folder at nowhere"),
         (("convert", "nowhere.pt", "out"), "nowhere.pt"),
+        (("explain", "x.jpg", "--model", "face", "--out", "a.txt"), "a.txt is, by its name, no page"),
+        (("analyze", "x.mp4", "--sample"), "leave it out, or x.mp4"),
         (("to-onnx", "nowhere", "--out", "out"), "no model folder at nowhere"),
         (("push", "nowhere", "me/mine"), "no model folder at nowhere"),
         (("push", "face", "me/mine", "--results", "nowhere.json"), "nowhere.json is not a result"),
