@@ -29,7 +29,7 @@ export function readTimeline({ video, words, rows }) {
   if (!Number.isFinite(step_s)) step_s = Math.min(video.duration_s || 1, 0.25);
   const counts = Object.fromEntries(words.map((word) => [word, 0]));
   for (const person of persons) {
-    person.seconds = person.rows.length * step_s;
+    person.seconds = person.rows.reduce((sum, row) => sum + Math.min(step_s, Math.max(0, (video.duration_s || Infinity) - row.time_s)), 0);
     person.shares = new Map();
     for (const { top } of person.rows) {
       person.shares.set(top, (person.shares.get(top) ?? 0) + 1 / person.rows.length);
