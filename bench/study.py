@@ -58,7 +58,7 @@ def as_markdown(results: Mapping[str, Sequence[Scores]], metrics: Sequence[str])
             if not values:
                 cells.append("–")
                 continue
-            error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-            cells.append(f"{statistics.mean(values):.3f} ± {error:.3f}")
+            error = f" ± {statistics.stdev(values) / len(values) ** 0.5:.3f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.3f}{error}")
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {len(runs)} |")
     return "\n".join(lines) + "\n"
