@@ -69,7 +69,6 @@ def open_engine(
         raise MienError(f"precision {precision!r} is none of {', '.join(get_args(Precision))}")
     if backend not in (None, *get_args(Backend)):
         raise MienError(f"backend {backend!r} is none of {', '.join(get_args(Backend))}")
-    _require_device(device)
     folder = resolve(name)
     graphs = read_config(folder).graphs
     if backend == "torch" and graphs is not None:
@@ -104,10 +103,11 @@ def _require_device(device: str | None) -> None:
 
 
 def _open_torch(name: str | Path, folder: Path, *, precision: Precision, device: str | None) -> Opened:
+    if precision == "int8" and device not in (None, "cpu"):
+        raise MienError(f"precision int8 is for the CPU, not for {device}; leave one of them out")
+    _require_device(device)
     model, config, tokenizer = load_model(name)
     if precision == "int8":
-        if device not in (None, "cpu"):
-            raise MienError(f"precision int8 is for the CPU, not for {device}; leave one of them out")
         device = "cpu"
         use_int8(model)
     elif precision == "bfloat16":

@@ -285,14 +285,16 @@ def fit_threshold(model: PunctuationModel, comments: list[list[MarkedWord]]) -> 
     return max(grid, key=lambda t: scores((probability > t)[is_counted], is_end[is_counted])["f1"])
 
 
-def measure(model: PunctuationModel, comments: list[list[MarkedWord]], *, every: int) -> dict[str, Any]:
-    """What the card says of one split, for each way to case it; beside it what simple rules reach.
+def measure(
+    model: PunctuationModel, comments: list[list[MarkedWord]], *, every: int, cases: Sequence[str] = tuple(CASES)
+) -> dict[str, Any]:
+    """What the card says of one split, for each of the ways to case it; beside it what simple rules reach.
 
     `ends`: sentence ends where they are trusted; `ends_inside`: without the last words of the comments;
     `ends_everywhere`: words count as no end also in long comments that have none.
     """
     found: dict[str, Any] = {"num_comments": len(comments), "every": every}
-    for case in CASES:
+    for case in cases:
         stream = stream_of(comments, np.random.default_rng(0), case=case)
         is_end, is_counted = truth(stream)
         start = time.process_time()

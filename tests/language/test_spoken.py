@@ -78,10 +78,10 @@ def test_note_does_not_span_a_silence() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "text", ["[" * 3000, "(" * 3000 + ")" * 3000, "*a" * 3000, "- " * 3000, "A " * 3000, "♪a" * 3000]
+    "text", ["[" * 1000, "(" * 1000 + ")" * 1000, "*a" * 1000, "- " * 1000, "A " * 1000, "♪a" * 1000]
 )
 def test_strange_text_is_spoken_or_listed_all_the_same(text: str) -> None:
     words, skipped = spoken_words(captions((0, 1, text)))
-    assert len(words) <= 3000
+    assert len(words) <= 1000
     kept = "".join(word.text for word in words) + "".join(s.what.split(" s: ", 1)[1] for s in skipped)
     assert sorted(filter(str.isalnum, kept)) == sorted(filter(str.isalnum, text))

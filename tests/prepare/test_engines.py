@@ -128,20 +128,27 @@ def wait_for(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come to that within 30 s")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found in /proc")
-@pytest.mark.parametrize("victim", ["worker", "all", "interrupt"])
-def test_killed_at_any_moment_the_same_command_finishes_the_rest(tmp_path: Path, victim: str) -> None:
-    """A worker, everyone (as when a machine goes down), or Ctrl-C: in the end the store is as if nothing had been."""
+@pytest.fixture(scope="module")
+def long_videos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of videos, two of which take a while, and the store of them."""
     from made_videos import write_subtitles, write_video
 
-    videos = tmp_path / "videos"
-    videos.mkdir()
+    videos, whole = tmp_path_factory.mktemp("videos"), tmp_path_factory.mktemp("stores") / "whole"
     for k in range(4):
         write_video(videos / f"{k}.mp4", num_frames=900 if k < 2 else 90, fps=30, width=480, height=360)
         write_subtitles(videos / f"{k}.srt", [(1.0, 4.0, f"This is video number {k}."), (5.0, 8.5, "And it goes on.")])
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert start_prepare(videos, whole).wait() == 0
+    return videos, whole
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found in /proc")
+@pytest.mark.parametrize("victim", ["worker", "all", "interrupt"])
+def test_killed_at_any_moment_the_same_command_finishes_the_rest(
+    long_videos: tuple[Path, Path], tmp_path: Path, victim: str
+) -> None:
+    """A worker, everyone (as when a machine goes down), or Ctrl-C: in the end the store is as if nothing had been."""
+    (videos, whole), broken = long_videos, tmp_path / "broken"
     run = start_prepare(videos, broken)
     wait_for(lambda: any(broken.glob("videos/*/.frames.arrow.*.part")))
     if victim == "worker":

@@ -102,7 +102,7 @@ def test_real_people_give_byte_identical_stores(real_data: Path, tmp_path: Path)
     videos = tmp_path / "videos"
     videos.mkdir()
     for path in (real_data / "people").iterdir():
-        if path.suffix != ".wav":
+        if path.suffix != ".wav" and not path.name.startswith("franck"):  # 200 s of one man add nothing here
             (videos / path.name).symlink_to(path)
     settings = validate(PrepareSettings, {"images": True, "boxes": {"every": 8}}, source="test")
     engines = {"one": Engine(), "two": Engine(workers=2), "ray": Engine(kind="ray")}
