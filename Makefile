@@ -28,13 +28,13 @@ test: install  ## All checks and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2
 
-check: install  ## Format, lint, types and the fast tests (under two minutes)
+check: install  ## Format, lint, types and the fast tests (two to three minutes)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" -q
+	$(BIN)/python -m pytest -n 2 -m "not slow" -q
 
 bench: install  ## The performance table: targets and what is measured here (minutes)
 	$(BIN)/python bench/table.py

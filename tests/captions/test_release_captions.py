@@ -21,6 +21,8 @@ from mien.eval.benchmarks.rafdb import RAFDB
 from mien.eval.benchmarks.release import Release, Sample, stage
 from mien.types import Labels, MienError, Skipped
 
+pytestmark = pytest.mark.slow  # together they take long
+
 
 def run(*words: object, status: int = 0) -> str:
     result = CliRunner().invoke(app, ["captions", *map(str, words)], env={"COLUMNS": "200"})

@@ -23,6 +23,8 @@ from mien.prepare.sidecar import SUFFIX, SidecarRow, boxes_at, read_sidecar
 from mien.theatre.drawn import write_drawn_video
 from mien.types import CATEGORIES, MienError
 
+pytestmark = pytest.mark.slow  # together they take long
+
 VIDEO = "003/IzvOYVMltkI.mp4/0114"
 SCORES = [round(c / 26, 3) for c in range(26)]
 ROW = [f"{VIDEO}.mp4", 1, 2, 4, *SCORES, 5.5, 6, 2.25, "Female", "Adult", "White", 0.875]

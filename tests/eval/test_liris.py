@@ -22,6 +22,8 @@ from mien.evaluate import prepare_release
 from mien.media.sampling import evenly
 from mien.types import MienError
 
+pytestmark = pytest.mark.slow  # together they take long
+
 HEADER = "Time\tValence\tArousal\n"
 
 

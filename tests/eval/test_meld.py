@@ -12,6 +12,8 @@ from mien.eval.benchmarks.meld_annotations import KNOWN_BAD, KnownBadList, known
 from mien.eval.benchmarks.meld_fake import COLUMNS, write_fake_meld
 from mien.types import EMOTIONS, MienError, Skipped
 
+pytestmark = pytest.mark.slow  # together they take long
+
 ROW = ("1", "It’s “late”…", "Mrs. Lind", "fear", "negative", "3", "12", "4", "7", "0:12:43,012", "00:12:44,074")
 
 

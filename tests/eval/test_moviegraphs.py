@@ -18,6 +18,8 @@ from mien.eval.benchmarks.moviegraphs_fake import _movie_graph as movie_graph
 from mien.eval.benchmarks.release import Release
 from mien.types import MienError
 
+pytestmark = pytest.mark.slow  # together they take long
+
 SHORT, MERGED, VAL, LATER = "tt0388795", "tt0109830", "tt0073486", "tt0822832"
 
 

@@ -14,6 +14,8 @@ from fastapi.testclient import TestClient
 from made_videos import write_video
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # together they take long
+
 
 def picture() -> bytes:
     file = io.BytesIO()

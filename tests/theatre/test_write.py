@@ -14,6 +14,8 @@ import pytest
 from mien.theatre import TheatreSettings, write_theatre
 from mien.types import CATEGORIES, EMOTIONS, MienError
 
+pytestmark = pytest.mark.slow  # together they take long
+
 SMALL = TheatreSettings(num_train=2, num_test=1, min_utterances=1, max_utterances=2, width=160, height=128)
 SUFFIXES = {".mp4", ".srt", ".boxes.csv", ".truth.json"}
 
