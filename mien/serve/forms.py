@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mien.captions.lexicon import FACE_EMOTIONS
-from mien.prompts import split_words as _split
+from mien.prompts import split_words
 from mien.serve.refusal import Refused
 from mien.serve.settings import Limits
 from mien.serve.tasks import ModelName
@@ -40,7 +40,7 @@ class AnalyzeForm(_Form):
         given = self.model_dump(exclude={"words", "annotate"}, exclude_none=True)
         if self.annotate is not None:
             given["annotate"] = self.annotate == "true"
-        return given if self.words is None else {**given, "words": split_words(self.words, limits=limits)}
+        return given if self.words is None else {**given, "words": accepted_words(self.words, limits=limits)}
 
 
 class EmbedForm(_Form):
@@ -78,11 +78,11 @@ def parse_json(form: type[AnyForm], body: bytes) -> AnyForm:
         raise Refused(422, _told(error)) from None
 
 
-def split_words(text: str | None, *, limits: Limits) -> tuple[str, ...]:
+def accepted_words(text: str | None, *, limits: Limits) -> tuple[str, ...]:
     """`joy, anger` as two words. Raises Refused (422) where there is none, too many, a long one, or one twice."""
     if text is None:
         return FACE_EMOTIONS
-    words = tuple(_split(text))
+    words = tuple(split_words(text))
     if not 2 <= len(words) <= limits.words:
         raise Refused(422, f"words: {len(words)}; 2 to {limits.words} are taken, separated by commas: joy,anger,relief")
     if too_long := next((word for word in words if len(word) > limits.word_chars), None):

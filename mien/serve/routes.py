@@ -18,10 +18,10 @@ from mien.serve.forms import (
     ClassifyForm,
     EmbedForm,
     EmbedTextsForm,
+    accepted_words,
     parse_form,
     parse_json,
     require_few,
-    split_words,
 )
 from mien.serve.guard import MEDIA_HEADERS, REPORT_CSP
 from mien.serve.refusal import Refused
@@ -100,7 +100,7 @@ async def classify(request: Request) -> FacesAnswer:
     with service.place():
         async with received(request, service.folder, limits=service.limits) as upload:
             form = parse_form(ClassifyForm, upload.fields)
-            words = split_words(form.words, limits=service.limits)
+            words = accepted_words(form.words, limits=service.limits)
             task = Classify(path=upload.path, at_most_s=service.limits.classify_s, words=words)
             faces = await service.answer(request, task, folder=upload.folder)
     return FacesAnswer(faces=[FaceAnswer.model_validate(face) for face in faces])
